@@ -1,0 +1,48 @@
+# The two commands are `make reproduce` and `make test`; `make help` lists the rest.
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PROFILE ?= auto
+ARGUMENTS = $(NOTEBOOK) --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(NAME),--name $(NAME))
+ASKED = $(foreach v,PROFILE NOTEBOOK SEEDS NAME,$(if $(filter command line,$(origin $(v))), $(v)="$($(v))"))
+
+.PHONY: help setup reproduce test lint lab data doctor scorecard benchmark lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+setup: $(READY) ## install everything into .venv
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or say PYTHON=/path/to/python3"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+reproduce: $(READY) ## execute the notebooks, print the scorecard (PROFILE= NOTEBOOK="00 01" SEEDS= NAME=)
+	KDREP_COMMAND='make reproduce$(ASKED)' $(BIN)/python -m kdrep reproduce $(ARGUMENTS)
+
+test: $(READY) lint ## lint, and run all tests and all notebooks in profile smoke
+	KDREP_PROFILE=smoke KDREP_RESULTS="$$(mktemp -d)" $(BIN)/python -m pytest $(TESTS)
+
+lint: $(READY) ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lab: $(READY) ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_distillation.ipynb
+
+data doctor scorecard: $(READY) ## fetch and verify data; say what is missing; print the scorecard
+	$(BIN)/python -m kdrep $@
+
+benchmark: $(READY) ## time the training loop against a textbook loop
+	$(BIN)/python tests/benchmarks/distillation.py
+
+lock: ## resolve requirements.lock again (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet pyproject.toml -o requirements.lock
+
+clean: ## delete the environment and all runs
+	rm -rf $(VENV) results/runs

@@ -1,0 +1,164 @@
+"""The command line: python -m kdrep reproduce | data | scorecard | publish | doctor."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from kdrep import __version__
+
+DESCRIPTION = "Reproduce Hinton et al. 2015 and Romero et al. 2015, claim by claim."
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser, with a help text for every command."""
+    top = argparse.ArgumentParser(prog="python -m kdrep", description=DESCRIPTION)
+    top.add_argument("--version", action="version", version=f"kdrep {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser(
+        "reproduce", help="execute the notebooks and print the scorecard",
+        description="Execute the numbered notebooks through papermill into results/runs/NAME/, and print the "
+        "scorecard: paper, published, this run. A run that was interrupted goes on where it stopped.",
+    )  # fmt: skip
+    run.add_argument(
+        "notebooks", nargs="*", metavar="NOTEBOOK", help="a notebook's name or number (default: all), e.g. 01 06"
+    )
+    run.add_argument(
+        "--profile",
+        default="auto",
+        help="smoke (proves that it runs), quick (a CPU), full (a GPU), or auto (default)",
+    )
+    run.add_argument("--seeds", type=int, help="number of seeds, instead of the profile's")
+    run.add_argument(
+        "--device",
+        default="auto",
+        choices=["auto", "cpu", "cuda"],
+        help="where to compute (default: the GPU if there is one)",
+    )
+    run.add_argument("--name", help="name of the run (default: the profile's name)")
+    run.add_argument("--fresh", action="store_true", help="delete what an earlier run of this name has computed")
+    run.add_argument("--data-dir", metavar="DIR", help="where the data are (default: $KDREP_DATA, then data/)")
+
+    data = commands.add_parser(
+        "data", help="fetch, verify and list the data sets",
+        description="Look for every data set in $KDREP_DATA and data/, download what is missing, verify "
+        "all, and list them.",
+    )  # fmt: skip
+    data.add_argument("--data-dir", metavar="DIR", help="look there only")
+    data.add_argument("--offline", action="store_true", help="do not download")
+
+    card = commands.add_parser(
+        "scorecard", help="print a run's scorecard",
+        description="Print the scorecard of a run, or of the published results: every claim with the paper's "
+        "figure, this run's, and a verdict.",
+    )  # fmt: skip
+    card.add_argument("run", nargs="?", help="folder of a run (default: the newest, else what is published)")
+    card.add_argument("--markdown", action="store_true", help="as a Markdown table")
+
+    publish = commands.add_parser(
+        "publish", help="promote a run to results/<profile>/",
+        description="Copy a run to results/<profile>/ and its scorecard into the README. Refuses stand-in data, a "
+        "dirty working tree, rows older than the code they depend on, and missing figures.",
+    )  # fmt: skip
+    publish.add_argument("run", help="folder of the run, e.g. results/runs/quick")
+
+    doctor = commands.add_parser(
+        "doctor", help="say what this machine has and lacks",
+        description="Say what was found: device, speed, versions, which data are real and which would be a stand-in, "
+        "and what to do about each lack. Changes nothing and downloads nothing.",
+    )  # fmt: skip
+    doctor.add_argument("--data-dir", metavar="DIR", help="look for data there only")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        return globals()[options.command](options)
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on where this one stopped", file=sys.stderr)
+        return 130
+    except (ValueError, RuntimeError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def reproduce(options) -> int:
+    """Execute notebooks."""
+    from kdrep import runner
+
+    if options.data_dir:
+        os.environ["KDREP_DATA"] = str(Path(options.data_dir).resolve())
+    return runner.reproduce(
+        options.notebooks,
+        options.profile,
+        name=options.name,
+        seeds=options.seeds,
+        device=options.device,
+        fresh=options.fresh,
+    )
+
+
+def data(options) -> int:
+    """Fetch, verify and list the data sets."""
+    from kdrep.doctor import data_report
+
+    lines, fine = data_report(options.data_dir, download=not options.offline)
+    print("\n".join(["data", *lines]))
+    return 0 if fine else 1
+
+
+def scorecard(options) -> int:
+    """Print a scorecard."""
+    from kdrep import results, runs
+
+    folder = Path(options.run) if options.run else default_run()
+    if not (folder / "rows.csv").exists():
+        raise FileNotFoundError(
+            f"{folder / 'rows.csv'} does not exist: run `make reproduce`, or name the folder of a run"
+        )
+    card = results.scorecard(results.read_rows(folder / "rows.csv"))
+    print(
+        results.as_markdown(card)
+        if options.markdown
+        else results.as_table(card).to_string(index=False, max_colwidth=56, justify="left")
+    )
+    if not options.markdown:
+        print(f"\nfrom {runs.shown(folder.resolve())}")
+    return 0
+
+
+def default_run() -> Path:
+    """The reader's newest run, else what is published."""
+    from kdrep.runs import ROOT
+
+    runs = sorted(ROOT.glob("results/runs/*/rows.csv"), key=lambda p: p.stat().st_mtime)
+    published = [
+        p for p in (ROOT / "results" / "full" / "rows.csv", ROOT / "results" / "quick" / "rows.csv") if p.exists()
+    ]
+    return (runs[-1:] + published + [ROOT / "results" / "runs" / "quick" / "rows.csv"])[0].parent
+
+
+def publish(options) -> int:
+    """Promote a run."""
+    from kdrep import publishing, runs
+
+    target = publishing.publish(Path(options.run).resolve())
+    print(f"published as {runs.shown(target)}; the README's table is up to date. Commit both.")
+    return 0
+
+
+def doctor(options) -> int:
+    """Say what was found."""
+    from kdrep import doctor as checks
+
+    print("\n".join(checks.machine_report()))
+    lines, fine = checks.data_report(options.data_dir, download=False)
+    print("\n".join(["data", *lines]))
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

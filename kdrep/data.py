@@ -1,0 +1,183 @@
+"""Data sets: found, downloaded, verified, or stood in for."""
+
+import contextlib
+import gzip
+import hashlib
+import os
+import socket
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.datasets import load_digits
+from torchvision.datasets import MNIST
+
+ROOT = Path(__file__).resolve().parent.parent
+MNIST_MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+DOWNLOAD_TIMEOUT = 5  # seconds without an answer until a host counts as out of reach
+STAND_IN = "embedded-digits"
+
+
+class DataError(RuntimeError):
+    """A data file is missing, damaged or of the wrong shape; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images (N, H, W) uint8 and labels (N,) int64 of a training and a test set.
+
+    `real` says whether these are the data that the papers used, whole; `origin` says where they came from.
+    """
+
+    name: str
+    train_images: torch.Tensor
+    train_labels: torch.Tensor
+    test_images: torch.Tensor
+    test_labels: torch.Tensor
+    real: bool
+    origin: str
+
+    def __post_init__(self):
+        for part in ("train", "test"):
+            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
+            if images.dim() != 3 or images.dtype != torch.uint8:
+                raise DataError(
+                    f"{self.name}: {part} images must be (N, H, W) uint8, not {tuple(images.shape)} {images.dtype}"
+                )
+            if labels.shape != images.shape[:1]:
+                raise DataError(f"{self.name}: {len(images)} {part} images but labels of shape {tuple(labels.shape)}")
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 over images and labels: part of the key of everything that is made from them."""
+        digest = hashlib.sha256(self.name.encode())
+        for tensor in (self.train_images, self.train_labels, self.test_images, self.test_labels):
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()
+
+    def head(self, train: int, test: int) -> "Dataset":
+        """The first so many examples, for a smoke run: no longer the real thing."""
+        parts = self.train_images[:train], self.train_labels[:train], self.test_images[:test], self.test_labels[:test]
+        return Dataset(f"{self.name}-slice", *parts, real=False, origin=f"a slice of {self.origin}")
+
+
+def folders(data_dir: str | Path | None = None) -> list[Path]:
+    """Where data are looked for, in order: `data_dir` if given, else $KDREP_DATA, then data/."""
+    if data_dir:
+        return [Path(data_dir)]
+    return [Path(p) for p in (os.environ.get("KDREP_DATA"), ROOT / "data") if p]
+
+
+def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> Dataset:
+    """MNIST from disk, else downloaded, else the embedded stand-in (scikit-learn's 8 x 8 digits).
+
+    Raises DataError if a file is there and damaged: it is never silently replaced.
+    """
+    places = folders(data_dir)
+    for place in places:
+        if any(source(place, name) for name in MNIST_MD5):
+            return read_mnist(place)
+    if download and not os.environ.get("KDREP_OFFLINE"):
+        try:
+            return download_mnist(places[-1])
+        except (OSError, RuntimeError) as error:
+            if isinstance(error, DataError):
+                raise
+    return embedded_digits()
+
+
+def source(folder: Path, name: str) -> Path | None:
+    """The idx file `name` of MNIST under `folder`, plain or gzipped."""
+    for candidate in (folder / "MNIST" / "raw" / name, folder / "MNIST" / "raw" / f"{name}.gz"):
+        if candidate.exists():
+            return candidate
+    return None
+
+
+def read_mnist(folder: Path) -> Dataset:
+    """MNIST in the publisher's layout under `folder`, every file checked against the published MD5."""
+    arrays = [torch.from_numpy(read_idx(folder, name)) for name in MNIST_MD5]
+    train_images, train_labels, test_images, test_labels = arrays
+    return Dataset(
+        "mnist", train_images, train_labels.long(), test_images, test_labels.long(), True, "the publisher's files"
+    )
+
+
+def read_idx(folder: Path, name: str) -> np.ndarray:
+    """Array of one idx file. Raises DataError if it is missing, truncated, or not the published one."""
+    path = source(folder, name)
+    remedy = "delete it and run `python -m kdrep data`, or copy the publisher's file there"
+    if path is None:
+        raise DataError(
+            f"{folder / 'MNIST' / 'raw' / name}: missing, though other files of MNIST are there; "
+            "delete them and run `python -m kdrep data`"
+        )
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, gzip.BadGzipFile, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); {remedy}") from error
+    dimensions = content[3] if len(content) > 3 else 0
+    shape = np.frombuffer(content[4 : 4 + 4 * dimensions], dtype=">i4")
+    if len(shape) != dimensions or len(content) != 4 + 4 * dimensions + int(np.prod(shape)):
+        raise DataError(f"{path}: truncated or no idx file ({len(content)} bytes); {remedy}")
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != MNIST_MD5[name]:
+        raise DataError(f"{path}: its MD5 is not the published {MNIST_MD5[name]}; {remedy}")
+    return np.frombuffer(content[4 + 4 * dimensions :], dtype=np.uint8).reshape(shape).copy()
+
+
+def download_mnist(folder: Path) -> Dataset:
+    """Download MNIST with torchvision into `folder`: aside, verified, then renamed file by file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="download-") as aside, quick_to_give_up():
+        MNIST(aside, download=True)
+        dataset = read_mnist(Path(aside))
+        target = folder / "MNIST" / "raw"
+        target.mkdir(parents=True, exist_ok=True)
+        for name in MNIST_MD5:
+            os.replace(source(Path(aside), name), target / name)
+    return dataset
+
+
+@contextlib.contextmanager
+def quick_to_give_up(seconds: float = DOWNLOAD_TIMEOUT):
+    """Within it, a host that does not answer is given up after so many seconds."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def embedded_digits() -> Dataset:
+    """Stand-in that needs no network: scikit-learn's 1,797 digits, 8 x 8, brought to 28 x 28 like MNIST's.
+
+    Every fifth image is a test image.
+    """
+    bunch = load_digits()
+    small = torch.from_numpy(bunch.images).float()[:, None] * (255 / 16)
+    large = F.interpolate(small, size=(20, 20), mode="bilinear", align_corners=False)
+    images = F.pad(large, [4] * 4).squeeze(1).round().to(torch.uint8)
+    labels = torch.from_numpy(bunch.target).long()
+    test = torch.arange(len(labels)) % 5 == 0
+    return Dataset(
+        STAND_IN, images[~test], labels[~test], images[test], labels[test], False, "scikit-learn's bundled digits"
+    )
+
+
+def describe(dataset: Dataset) -> str:
+    """Name, sizes and origin, and a warning where it is a stand-in."""
+    counts = f"{len(dataset.train_labels):,} training and {len(dataset.test_labels):,} test images"
+    warning = "" if dataset.real else "\n** STAND-IN: nothing below may be compared with the paper **"
+    return f"{dataset.name}: {counts}, {dataset.origin}{warning}"
+
+
+DATASETS = {"mnist": load_mnist}

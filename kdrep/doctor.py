@@ -1,0 +1,73 @@
+"""What this machine has, what it lacks, and what to do about each lack."""
+
+import shutil
+import time
+
+import torch
+
+from kdrep import runs
+from kdrep.data import DATASETS, DataError, describe, folders
+from kdrep.profiles import choose_profile
+from kdrep.training import dtype_name, faster_precision
+
+DISK_NEEDED = 2e9
+
+
+def data_report(data_dir: str | None, *, download: bool) -> tuple[list[str], bool]:
+    """One line a data set, saying whether it is real and what to do if not; and whether all are real."""
+    lines, fine = [], True
+    for name, loader in DATASETS.items():
+        try:
+            dataset = loader(data_dir, download=download)
+        except DataError as error:
+            lines.append(f"  {name}: DAMAGED: {error}")
+            fine = False
+            continue
+        if dataset.real:
+            lines.append(f"  {describe(dataset)}, verified")
+        else:
+            places = " or ".join(runs.shown(p) for p in folders(data_dir))
+            lines.append(
+                f"  {name}: NOT FOUND, {dataset.name} would stand in. Run `python -m kdrep data` with a network, "
+                f"or put the publisher's files into {places} (data/README.md says how)"
+            )
+            fine = False
+    return lines, fine
+
+
+def machine_report() -> list[str]:
+    """Lines on Python, packages, device, speed and disk."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    facts = runs.machine(device)
+    lines = ["machine"]
+    lines.append(
+        f"  {facts['system']}, {facts['cpu']}, {facts['threads']} threads"
+        + (f", {facts['gpu']}" if "gpu" in facts else ", no GPU")
+    )
+    lines.append(f"  profile `auto` is {choose_profile()}; training runs in {dtype_name(faster_precision(device))}")
+    for dtype in (torch.float32, torch.bfloat16):
+        speed = matrix_speed(dtype, device)
+        lines.append(f"  a 2048 matrix product in {dtype_name(dtype)}: {speed:,.0f} GFLOP/s")
+    free = shutil.disk_usage(runs.ROOT).free
+    lines.append(
+        f"  disk: {free / 1e9:,.0f} GB free"
+        + ("" if free > DISK_NEEDED else f"; a run needs {DISK_NEEDED / 1e9:.0f} GB: make room")
+    )
+    lines.append("packages")
+    found = runs.versions()
+    lines += [
+        f"  {name} {version}" + ("; run `make setup`" if version == "missing" else "")
+        for name, version in found.items()
+    ]
+    return lines
+
+
+def matrix_speed(dtype: torch.dtype, device: str, size: int = 2048) -> float:
+    """GFLOP/s of a square matrix product, the best of three."""
+    matrix = torch.ones(size, size, dtype=dtype, device=device)
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        (matrix @ matrix)[0, 0].item()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best / 1e9

@@ -1,0 +1,28 @@
+"""What a net costs: counts, and latency measured on this machine."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import torch
+from torch.utils.benchmark import Timer
+
+from kdrep.models import multiplications, parameters
+from kdrep.population import Population
+
+
+def milliseconds(sizes: tuple[int, ...], batch: int, device: str = "cpu", least: float = 0.5) -> float:
+    """Median time of one forward pass of a batch, in float32, measured for at least `least` seconds."""
+    net = Population(sizes, [0]).to(device).eval()
+    inputs = torch.rand(batch, sizes[0], device=device)
+    with torch.inference_mode():
+        timer = Timer("net(inputs)", globals={"net": net, "inputs": inputs}, num_threads=torch.get_num_threads())
+        return 1e3 * timer.blocked_autorange(min_run_time=least).median
+
+
+def table(nets: Mapping[str, tuple[int, ...]], batches: Sequence[int], device: str = "cpu") -> pd.DataFrame:
+    """Parameters, multiplications and latency of every net, and their ratio first : last."""
+    lines = {}
+    for name, sizes in nets.items():
+        lines[name] = {"parameters": parameters(sizes), "multiplications": multiplications(sizes)}
+        lines[name] |= {f"ms, batch {batch}": milliseconds(sizes, batch, device) for batch in batches}
+    return pd.DataFrame(lines).T

@@ -1,0 +1,164 @@
+"""What every notebook does at its start and at its end."""
+
+import inspect
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from IPython.display import Markdown, display
+
+from kdrep import papers, runs
+from kdrep.data import Dataset, describe
+from kdrep.profiles import choose_device, choose_profile, settings
+from kdrep.results import COLUMNS, NO_DATA, as_table, judge, make_row, notebook_code, number, scorecard
+from kdrep.stages import run_stage
+from kdrep.training import dtype_name, faster_precision
+
+
+@dataclass
+class Run:
+    """One notebook's execution: where it keeps what, and the rows that it has measured so far."""
+
+    notebook: str
+    profile: str
+    device: str
+    precision: torch.dtype
+    folder: Path
+    data_dir: str | None
+    settings: SimpleNamespace
+    code: str
+    commit: str | None
+    dirty: bool
+    parameters: dict
+    started: float = field(default_factory=time.perf_counter)
+    rows: list[dict] = field(default_factory=list)
+    figures: list[str] = field(default_factory=list)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+    stage_seconds: float = 0.0
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of this run: 0, 1, …"""
+        return range(self.settings.seeds)
+
+    def load(self, loader: Callable[..., Dataset]) -> Dataset:
+        """The data set that `loader` finds, in smoke a slice of it; says what it is and notes it for the rows."""
+        dataset = loader(self.data_dir)
+        if getattr(self.settings, "slice", None):
+            dataset = dataset.head(*self.settings.slice)
+        self.datasets[dataset.name] = dataset
+        print(describe(dataset))
+        return dataset
+
+    def stage(self, name: str, function: Callable, **inputs) -> dict:
+        """The kept or computed result of a stage (see kdrep.stages); device and precision are filled in."""
+        wanted = inspect.signature(function).parameters
+        given = {"device": self.device, "precision": self.precision}
+        inputs = {key: value for key, value in given.items() if key in wanted} | inputs
+        result = run_stage(self.folder / "stages", name, function, **inputs)
+        self.stage_seconds += result["seconds"]
+        return result
+
+    def row(
+        self,
+        claim: str,
+        arm: str,
+        quantity: str,
+        measured,
+        unit: str,
+        *,
+        seconds: float = 0.0,
+        seeds=None,
+        dataset=None,
+    ) -> None:
+        """Note one measured quantity: a number, or an Interval."""
+        if dataset is None:
+            dataset = next(reversed(self.datasets), NO_DATA)
+        seeds = len(self.seeds) if seeds is None else seeds
+        rest = dict(seeds=seeds, dataset=dataset, profile=self.profile, device=self.device, seconds=round(seconds, 1))
+        row = make_row(claim, arm, quantity, measured, unit, **rest, code=self.code)
+        same = [r for r in self.rows if (r["claim"], r["arm"], r["quantity"]) == (claim, arm, quantity)]
+        self.rows = [r for r in self.rows if r not in same] + [row]
+
+    def measured(self, claim: str, arm: str, quantity: str) -> str:
+        """A noted quantity with its interval, for prose."""
+        for r in self.rows:
+            if (r["claim"], r["arm"], r["quantity"]) == (claim, arm, quantity):
+                exact = r["low"] == r["high"]
+                return number(r["value"]) + ("" if exact else f" [{number(r['low'])}, {number(r['high'])}]")
+        raise KeyError(f"no row yet for {claim}, {arm}, {quantity}")
+
+    @staticmethod
+    def published(claim: str, arm: str, quantity: str) -> str:
+        """A published figure, for prose."""
+        return number(papers.published(claim, arm, quantity))
+
+    def verdict(self, claim_id: str) -> Markdown:
+        """The verdict on one claim and what it rests on, as a paragraph."""
+        rows = pd.DataFrame(self.rows, columns=COLUMNS)
+        verdict, basis = judge(papers.claim(claim_id), rows)
+        return Markdown(f"**{claim_id}: {verdict}.** {basis}.")
+
+    def figure(self, figure: plt.Figure, name: str) -> plt.Figure:
+        """Save a figure with the run, and return it to be shown."""
+        path = self.folder / "figures" / f"{self.notebook}-{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata={"Software": None})
+        plt.close(figure)
+        self.figures = [f for f in self.figures if f != path.name] + [path.name]
+        return figure
+
+    def finish(self) -> pd.DataFrame:
+        """Save rows and facts with the run, and return this notebook's part of the scorecard."""
+        facts = {
+            "profile": self.profile, "parameters": self.parameters, "device": self.device,
+            "precision": dtype_name(self.precision),
+            "seconds": round(time.perf_counter() - self.started, 1), "stage_seconds": round(self.stage_seconds, 1),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"), "command": runs.command_line(),
+            "commit": self.commit, "dirty": self.dirty, "versions": runs.versions(),
+            "machine": runs.machine(self.device),
+            "datasets": {
+                d.name: {"real": d.real, "origin": d.origin, "sha256": d.checksum} for d in self.datasets.values()
+            },
+            "figures": self.figures, "code": self.code,
+        }  # fmt: skip
+        runs.write_part(self.folder, self.notebook, self.rows, facts)
+        card = scorecard(pd.DataFrame(self.rows, columns=COLUMNS))
+        return as_table(card[card["notebook"] == self.notebook])
+
+
+def begin(notebook: str, *, profile="auto", seeds=None, device="auto", data_dir=None, results_dir=None) -> Run:
+    """Start a notebook: choose profile, device and precision, and say what was chosen."""
+    profile, device = choose_profile(profile), choose_device(device)
+    torch.set_float32_matmul_precision("highest")
+    precision = faster_precision(device)
+    run = Run(
+        notebook, profile, device, precision, runs.run_folder(results_dir, profile), data_dir,
+        settings(notebook, profile, seeds), notebook_code(notebook), *runs.git_state(),
+        {"profile": profile, "seeds": seeds, "device": device},
+    )  # fmt: skip
+    facts = runs.machine(device)
+    hardware = facts.get("gpu", facts["cpu"])
+    print(f"profile {profile}, {run.settings.seeds} seed(s); {hardware}, {dtype_name(precision)}")
+    if profile == "smoke":
+        display(Markdown("> **Smoke profile:** tiny nets, a slice of the data. Every cell runs; nothing is a result."))
+    return run
+
+
+def claims_table(notebook: str) -> pd.DataFrame:
+    """What the paper claims in this notebook's section, and the published figures."""
+    rows = []
+    for claim in papers.CLAIMS:
+        if claim.notebook == notebook:
+            figures = "; ".join(f"{f.arm}, {f.quantity}: {number(f.value)}" for f in claim.figures[:6])
+            rows.append(
+                {"claim": claim.id, "section": claim.section, "the paper says": claim.sentence, "published": figures}
+            )
+    with pd.option_context("display.max_colwidth", None):
+        return pd.DataFrame(rows).set_index("claim")

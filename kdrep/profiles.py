@@ -1,0 +1,97 @@
+"""smoke | quick | full: what every notebook does in each, side by side."""
+
+import os
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import torch
+
+PROFILES = ("smoke", "quick", "full")
+
+
+class By(NamedTuple):
+    """One setting in the three profiles."""
+
+    smoke: Any
+    quick: Any
+    full: Any
+
+
+TEACHER = dict(
+    epochs=By(2, 50, 200), batch_size=512, learning_rate=2e-3, max_norm=3.0, dropout=(0.1, 0.3, 0.3), jitter=2
+)
+BASELINE = dict(epochs=By(1, 20, 40), batch_size=256, learning_rate=0.2, optimizer="sgd")
+STUDENT = dict(epochs=By(2, 40, 120), batch_size=256, learning_rate=1e-3)
+
+SETTINGS = {
+    "00_distillation": dict(
+        slice=By((2000, 500), None, None),
+        seeds=By(1, 3, 5),
+        teacher=TEACHER,
+        small_student=dict(epochs=By(1, 15, 60), batch_size=128, learning_rate=2e-3),
+        small_seeds=By(2, 8, 10),
+        small_width=By(8, 30, 30),
+        student=dict(epochs=By(1, 10, 40), batch_size=256, learning_rate=2e-3),
+        transfer_width=By(32, 200, 800),
+        ensemble=By(2, 5, 10),
+    ),
+    "01_mnist": dict(
+        slice=By((2000, 500), None, None),
+        seeds=By(1, 3, 5),
+        teacher=TEACHER,
+        baseline=BASELINE,
+        student=STUDENT,
+        hard_weight=0.1,
+        sweep={
+            30: dict(epochs=By(1, 15, 60), batch_size=128, learning_rate=2e-3),
+            100: dict(epochs=By(1, 12, 60), batch_size=128, learning_rate=2e-3),
+            300: dict(epochs=By(1, 8, 60), batch_size=256, learning_rate=2e-3),
+            800: dict(epochs=By(1, 4, 60), batch_size=256, learning_rate=1e-3),
+        },
+        sweep_seeds={30: By(2, 8, 10), 100: By(1, 3, 10), 300: By(1, 3, 5), 800: By(1, 3, 5)},
+        omitted=dict(epochs=By(1, 10, 60), batch_size=256, learning_rate=1e-3),
+        pair=dict(epochs=By(1, 30, 100), batch_size=128, learning_rate=1e-3),
+    ),
+    "06_scorecard": dict(seeds=By(1, 1, 1)),
+}
+
+
+def choose_profile(name: str = "auto") -> str:
+    """`auto` reads KDREP_PROFILE, else takes `full` with a GPU and `quick` without. Raises ValueError."""
+    if name == "auto":
+        name = os.environ.get("KDREP_PROFILE") or ("full" if torch.cuda.is_available() else "quick")
+    if name not in PROFILES:
+        raise ValueError(f"profile: must be one of auto, {', '.join(PROFILES)}, not {name!r}")
+    return name
+
+
+def choose_device(name: str = "auto") -> str:
+    """`auto` takes the GPU if there is one. Raises ValueError for a device that is not there."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda"):
+        raise ValueError(f"device: must be auto, cpu or cuda, not {name!r}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: cuda was asked for, but torch sees no GPU; use device='auto'")
+    return name
+
+
+def settings(notebook: str, profile: str, seeds: int | None = None) -> SimpleNamespace:
+    """The settings of one notebook in one profile; `seeds` replaces the number of seeds."""
+    if notebook not in SETTINGS:
+        raise ValueError(f"notebook: must be one of {', '.join(SETTINGS)}, not {notebook!r}")
+    chosen = resolve(SETTINGS[notebook], PROFILES.index(choose_profile(profile)))
+    if seeds is not None:
+        if not 1 <= int(seeds) <= 100:
+            raise ValueError(f"seeds: must lie between 1 and 100, not {seeds}")
+        chosen["seeds"] = int(seeds)
+    return SimpleNamespace(**chosen)
+
+
+def resolve(value, column: int):
+    """The setting with every By replaced by one column of it."""
+    if isinstance(value, By):
+        return value[column]
+    if isinstance(value, dict):
+        return {key: resolve(inner, column) for key, inner in value.items()}
+    return value

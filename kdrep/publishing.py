@@ -1,0 +1,122 @@
+"""Promotes a run to results/<profile>/ and to the README, or says why not."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from kdrep import papers, runs
+from kdrep.results import ROOT, as_markdown, notebook_code, stands_in, write_aside
+
+README = ROOT / "README.md"
+NOTEBOOK_LIMIT = 1_000_000
+TOTAL_LIMIT = 10_000_000
+
+
+class PublishError(RuntimeError):
+    """A run may not be published; the message lists every reason."""
+
+
+def publish(folder: Path) -> Path:
+    """Copy a run to results/<profile>/, in one rename, and write its scorecard into the README.
+
+    Raises PublishError, and changes nothing, if anything speaks against it.
+    """
+    problems = objections(folder)
+    if problems:
+        raise PublishError(f"{runs.shown(folder)} is not published:\n  - " + "\n  - ".join(problems))
+    profile = json.loads((folder / "run.json").read_text())["profile"]
+    target = ROOT / "results" / profile
+    aside = target.with_name(f".{profile}.{os.getpid()}")
+    shutil.copytree(folder / "figures", aside / "figures")
+    for name in ("rows.csv", "scorecard.csv", "run.json"):
+        shutil.copy(folder / name, aside / name)
+    for path in sorted((folder / "notebooks").glob("*.ipynb")):
+        write_aside(aside / "notebooks" / path.name, without_paths(path.read_text()))
+    old = target.with_name(f".{profile}.old")
+    if target.exists():
+        target.rename(old)
+    aside.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+    write_readme_table(profile)
+    return target
+
+
+def objections(folder: Path) -> list[str]:
+    """Everything that speaks against publishing a run."""
+    if not (folder / "run.json").exists():
+        return [f"{runs.shown(folder)} holds no run.json: name the folder of a run, such as results/runs/quick"]
+    rows, facts = runs.read_parts(folder)
+    found = []
+    profiles = sorted({fact["profile"] for fact in facts.values()})
+    if profiles not in (["quick"], ["full"]):
+        found.append(
+            f"only quick and full are published, and not mixed; this run's profile: {', '.join(profiles) or 'none'}"
+        )
+    stand_ins = [name for fact in facts.values() for name, d in fact["datasets"].items() if not d["real"]]
+    if stand_ins or stands_in(rows):
+        names = ", ".join(sorted(set(stand_ins)))
+        found.append(f"stand-in data: {names}; get the real data (`python -m kdrep data`) and run again")
+    if any(fact["dirty"] for fact in facts.values()):
+        found.append("the working tree was dirty: commit, then run again")
+    for notebook, fact in facts.items():
+        found += notebook_objections(folder, notebook, fact)
+    for notebook, codes in rows.groupby(rows["claim"].map(lambda claim: papers.claim(claim).notebook))["code"]:
+        if set(codes) != {notebook_code(notebook)}:
+            found.append(f"rows of {notebook} are older than the code they depend on: run it again")
+    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and "stages" not in p.parts)
+    if size > TOTAL_LIMIT:
+        found.append(f"the run is larger than {TOTAL_LIMIT:,} bytes ({size:,})")
+    return list(dict.fromkeys(found))
+
+
+def notebook_objections(folder: Path, notebook: str, fact: dict) -> list[str]:
+    """What speaks against publishing one executed notebook."""
+    found = []
+    path = folder / "notebooks" / f"{notebook}.ipynb"
+    if fact["code"] != notebook_code(notebook):
+        found.append(f"rows of {notebook} are older than the code they depend on: run it again")
+    if not path.exists():
+        found.append(f"the executed notebook {runs.shown(path)} is missing")
+    else:
+        cells = json.loads(path.read_text())["cells"]
+        if any(o.get("output_type") == "error" for cell in cells for o in cell.get("outputs", ())):
+            found.append(f"{runs.shown(path)} holds a failed cell")
+        if path.stat().st_size > NOTEBOOK_LIMIT:
+            found.append(f"{runs.shown(path)} is larger than {NOTEBOOK_LIMIT:,} bytes")
+    for name in fact["figures"]:
+        figure = folder / "figures" / name
+        if not figure.exists() or figure.stat().st_size == 0:
+            found.append(f"the figure {runs.shown(figure)} is missing")
+    return found
+
+
+def without_paths(text: str) -> str:
+    """An executed notebook without papermill's record of where its files lay."""
+    content = json.loads(text)
+    for name in ("input_path", "output_path"):
+        content["metadata"].get("papermill", {}).pop(name, None)
+    return json.dumps(content, indent=1) + "\n"
+
+
+def write_readme_table(profile: str) -> None:
+    """Replace the README's generated table of one profile by what its published scorecard says."""
+    write_aside(README, with_table(README.read_text(), profile))
+
+
+def with_table(readme: str, profile: str) -> str:
+    """The README's text with the published scorecard of a profile between its two markers."""
+    start, end = f"<!-- scorecard: {profile} -->", f"<!-- end of scorecard: {profile} -->"
+    if start not in readme or end not in readme:
+        return readme
+    table = as_markdown(
+        pd.read_csv(
+            ROOT / "results" / profile / "scorecard.csv",
+            keep_default_na=False,
+            na_values={"published": [""], "value": [""], "low": [""], "high": [""]},
+        )
+    )
+    before, rest = readme.split(start, 1)
+    return f"{before}{start}\n{table}\n{end}{rest.split(end, 1)[1]}"

@@ -1,0 +1,191 @@
+"""Rows, verdicts and the scorecard: what a run measured, and what follows from it."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from kdrep import papers
+from kdrep.papers import CLAIMS, Claim, Need
+from kdrep.stages import code_fingerprint, imports_of
+from kdrep.statistics import Interval
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+COLUMNS = [
+    "claim", "arm", "quantity", "value", "low", "high", "unit", "seeds", "published",
+    "verdict", "dataset", "profile", "device", "seconds", "code",
+]  # fmt: skip
+NO_DATA = "none"  # the data set of claims that are mathematics
+VERDICTS = ("reproduced", "partly", "not reproduced", "inconclusive", "stand-in", "not run")
+
+
+def make_row(claim: str, arm: str, quantity: str, measured: Interval | float, unit: str, **rest) -> dict:
+    """One row; `rest` gives seeds, dataset, profile, device, seconds, code. Raises ValueError for NaN."""
+    interval = (
+        measured if isinstance(measured, Interval) else Interval(float(measured), float(measured), float(measured))
+    )
+    if math.isnan(interval.value) or math.isnan(interval.low) or math.isnan(interval.high):
+        raise ValueError(f"{claim}, {arm}, {quantity}: a measured value must be a number, not {measured}")
+    published = papers.published(claim, arm, quantity)
+    row = dict(claim=claim, arm=arm, quantity=quantity, unit=unit, published=published, verdict="", **rest)
+    return row | interval._asdict()
+
+
+def stands_in(rows: pd.DataFrame) -> bool:
+    """Whether any of the rows came from a stand-in or a slice instead of the data themselves."""
+    return bool(rows["dataset"].str.contains("embedded|slice").any())
+
+
+def judge(claim: Claim, rows: pd.DataFrame) -> tuple[str, str]:
+    """Verdict of a claim on its rows, and one line that says what it rests on. Pure."""
+    rows = rows[rows["claim"] == claim.id]
+    if rows.empty:
+        return "not run", "no rows"
+    if stands_in(rows):
+        return "stand-in", f"measured on {rows['dataset'].iloc[0]}, not on the paper's data"
+    if not claim.needs:
+        return "not run", "no criterion yet"
+    findings = [(need, *check(need, rows)) for need in claim.needs]
+    missing = [text for _, met, text in findings if met is None]
+    if missing:
+        return "not run", "missing: " + "; ".join(missing)
+    directions = [(met, text) for need, met, text in findings if need.kind == "above"]
+    sizes = [(met, text) for need, met, text in findings if need.kind != "above"]
+    if any(met == "contradicted" for met, _ in directions):
+        return "not reproduced", "; ".join(text for met, text in directions if met == "contradicted")
+    if any(met == "open" for met, _ in directions):
+        return "inconclusive", "; ".join(text for met, text in directions if met == "open")
+    failed = [text for met, text in sizes if met != "met"]
+    if failed:
+        return ("partly" if directions else "not reproduced"), "; ".join(failed)
+    return "reproduced", "; ".join(text for _, _, text in findings[:4]) + ("; …" if len(findings) > 4 else "")
+
+
+def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
+    """Whether one need is met, failed, or (for a direction) open or contradicted; None if the row is missing."""
+    chosen = rows[(rows["arm"] == need.arm) & (rows["quantity"] == need.quantity)]
+    name = f"{need.arm}, {need.quantity}"
+    if chosen.empty:
+        return None, name
+    row = chosen.iloc[0]
+    value, low, high, published = (row[column] for column in ("value", "low", "high", "published"))
+    text = f"{name}: {number(value)} [{number(low)}, {number(high)}]"
+    if need.kind == "above":
+        met = "met" if low > need.bound else "contradicted" if high < need.bound else "open"
+        return met, text
+    if need.kind == "exact":
+        return verdict_of(abs(value - published) <= need.bound), f"{text}, published {number(published)}"
+    if need.kind == "near":
+        return verdict_of(low <= published * (1 + need.bound)), f"{text}, published {number(published)}"
+    if need.kind == "order":
+        met = value > 0 and abs(math.log10(value / published)) <= 0.5
+        return verdict_of(met), f"{text}, published {number(published)}"
+    if need.kind == "at least":
+        return verdict_of(value >= need.bound), f"{text}, at least {number(need.bound)} needed"
+    if need.kind == "at most":
+        return verdict_of(value <= need.bound), f"{text}, at most {number(need.bound)} needed"
+    raise ValueError(f"need: unknown kind {need.kind!r} in a claim's needs")
+
+
+def verdict_of(met: bool) -> str:
+    """A finding about a size."""
+    return "met" if met else "failed"
+
+
+def number(value: float) -> str:
+    """A figure for people: four significant digits, no trailing zeros."""
+    if value is None or pd.isna(value):
+        return ""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.4g}".replace("-", "−") if abs(value) < 10_000 else f"{value:,.0f}"
+
+
+def with_verdicts(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with every claim's verdict filled in."""
+    verdicts = {claim.id: judge(claim, rows)[0] for claim in CLAIMS}
+    return rows.assign(verdict=rows["claim"].map(verdicts))
+
+
+def scorecard(rows: pd.DataFrame) -> pd.DataFrame:
+    """One line a claim: published, this run, verdict, and what it rests on. Claims without rows are `not run`."""
+    return pd.DataFrame([scorecard_line(claim, rows) for claim in CLAIMS])
+
+
+def scorecard_line(claim: Claim, rows: pd.DataFrame) -> dict:
+    """The scorecard's line for one claim: its first figure, else the row that its first need looks at."""
+    verdict, basis = judge(claim, rows)
+    mine = rows[rows["claim"] == claim.id]
+    shown = claim.figures[0] if claim.figures else claim.needs[0] if claim.needs else None
+    line = dict(claim=claim.id, paper=claim.paper, section=claim.section, sentence=claim.sentence)
+    line |= dict(measure="", published=None, value=None, low=None, high=None, unit="", verdict=verdict, basis=basis)
+    if shown is not None:
+        line |= dict(measure=f"{shown.arm}, {shown.quantity}", unit=getattr(shown, "unit", ""))
+        line |= dict(published=papers.published(claim.id, shown.arm, shown.quantity))
+        match = mine[(mine["arm"] == shown.arm) & (mine["quantity"] == shown.quantity)]
+        if not match.empty:
+            line |= match.iloc[0][["value", "low", "high", "unit"]].to_dict()
+    return line | dict(notebook=claim.notebook, dataset=", ".join(sorted(mine["dataset"].unique())))
+
+
+def ours(line: pd.Series) -> str:
+    """A measured value with its interval, for a table."""
+    if pd.isna(line["value"]):
+        return "—"
+    exact = line["low"] == line["high"]
+    return number(line["value"]) + ("" if exact else f" [{number(line['low'])}, {number(line['high'])}]")
+
+
+def as_table(card: pd.DataFrame) -> pd.DataFrame:
+    """The scorecard with the columns that people read."""
+    published = [number(v) or "—" for v in card["published"]]
+    return pd.DataFrame(
+        {
+            "claim": card["claim"],
+            "what is measured": card["measure"].where(card["measure"] != "", card["sentence"]),
+            "unit": card["unit"],
+            "paper": published,
+            "this run": [ours(line) for _, line in card.iterrows()],
+            "verdict": card["verdict"],
+        }
+    )
+
+
+def as_markdown(card: pd.DataFrame) -> str:
+    """The scorecard as a Markdown table, for the README."""
+    table = as_table(card)
+    lines = ["| " + " | ".join(table.columns) + " |", "|" + " --- |" * len(table.columns)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False)])
+
+
+def notebook_code(notebook: str) -> str:
+    """Hash of a notebook's own source cells and of the files of kdrep that it imports: a row's `code`."""
+    cells = json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text())["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    plain = "\n".join(line for source in sources for line in source.splitlines() if not line.startswith("%"))
+    return code_fingerprint(imports_of(plain), extra="\0".join(sources))[:16]
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Write a text file aside and rename it, so that nobody reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(text)
+    os.replace(aside, path)
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """Rows of a rows.csv. Raises ValueError if the file lacks a column."""
+    rows = pd.read_csv(
+        path,
+        dtype={"claim": str, "arm": str, "quantity": str, "dataset": str, "code": str},
+        keep_default_na=False,
+        na_values={"published": [""], "value": [""], "low": [""], "high": [""]},
+    )
+    missing = [column for column in COLUMNS if column not in rows.columns]
+    if missing:
+        raise ValueError(f"{path}: the columns {', '.join(missing)} are missing; run the notebooks again")
+    return rows

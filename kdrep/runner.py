@@ -1,0 +1,124 @@
+"""Executes notebooks through papermill: in order, with progress, going on after a failure."""
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import papermill
+from papermill.exceptions import PapermillExecutionError
+
+from kdrep import runs
+from kdrep.profiles import SETTINGS, choose_device, choose_profile
+from kdrep.results import NOTEBOOKS, as_table, notebook_code, scorecard
+
+
+def choose_notebooks(names: list[str]) -> list[str]:
+    """Full names of notebooks, in order, from names or their numbers; all for none. Raises ValueError."""
+    if not names:
+        return list(SETTINGS)
+    chosen = set()
+    for name in names:
+        stem = Path(name).stem
+        matches = [full for full in SETTINGS if full == stem or full.split("_")[0] == stem]
+        if not matches:
+            raise ValueError(f"notebook: must be one of {', '.join(SETTINGS)} or its number, not {name!r}")
+        chosen.update(matches)
+    return [name for name in SETTINGS if name in chosen]
+
+
+def reproduce(
+    notebooks: list[str], profile: str, *, name: str | None, seeds: int | None, device: str, fresh: bool
+) -> int:
+    """Execute the notebooks into results/runs/<name>/, print the scorecard, and return the exit status."""
+    profile, notebooks = choose_profile(profile), choose_notebooks(notebooks)
+    folder = runs.run_folder(runs.ROOT / "results" / "runs" / name if name else None, profile)
+    if fresh and folder.exists():
+        shutil.rmtree(folder)
+    os.environ["KDREP_RESULTS"] = str(folder)
+    os.environ.setdefault("KDREP_COMMAND", "python -m kdrep " + " ".join(sys.argv[1:]))
+    parameters = {"profile": profile, "seeds": seeds, "device": choose_device(device)}
+    failures = []
+    for number, notebook in enumerate(notebooks, start=1):
+        head = f"[{number}/{len(notebooks)}] {notebook}"
+        if finished(folder, notebook, parameters):
+            print(f"{head}: done before, kept (--fresh computes it again)", flush=True)
+            continue
+        print(f"{head}: profile {profile}", flush=True)
+        start = time.monotonic()
+        problem = execute(notebook, folder / "notebooks" / f"{notebook}.ipynb", parameters)
+        print(f"{head}: {problem or 'done'} ({time.monotonic() - start:.0f} s)", flush=True)
+        failures += [f"{notebook}: {problem}"] if problem else []
+    print_scorecard(folder)
+    print(f"\nEverything is in {runs.shown(folder)}: executed notebooks, figures, rows.csv, scorecard.csv, run.json.")
+    if failures:
+        print("\nFailed:\n  " + "\n  ".join(failures), file=sys.stderr)
+    return 1 if failures else 0
+
+
+def finished(folder: Path, notebook: str, parameters: dict) -> bool:
+    """Whether the run holds this notebook executed without failure, with these parameters and today's code."""
+    if notebook == "06_scorecard" or not (folder / "notebooks" / f"{notebook}.ipynb").exists():
+        return False
+    _, facts = runs.read_parts(folder)
+    fact = facts.get(notebook)
+    return bool(fact) and fact["code"] == notebook_code(notebook) and fact["parameters"] == parameters
+
+
+def execute(notebook: str, target: Path, parameters: dict) -> str | None:
+    """Execute one notebook; the executed copy is kept whatever happens. Returns what went wrong, or None."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with shown_progress():
+            papermill.execute_notebook(
+                NOTEBOOKS / f"{notebook}.ipynb", target, parameters, kernel_name="python3", cwd=NOTEBOOKS,
+                progress_bar=sys.stderr.isatty(),
+            )  # fmt: skip
+    except PapermillExecutionError as error:
+        first_line = next((line for line in error.source.splitlines() if line.strip()), "")
+        where = f"cell {error.cell_index} ({first_line[:60]})"
+        return f"failed in {where}: {error.ename}: {error.evalue}; see {runs.shown(target)}"
+    except Exception as error:  # a kernel that dies must not take the other notebooks with it
+        return f"failed: {type(error).__name__}: {error}; see {runs.shown(target)}"
+    return None
+
+
+@contextlib.contextmanager
+def shown_progress():
+    """Within it, the progress bars of notebooks' kernels appear in this terminal."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "progress"
+        path.touch()
+        os.environ["KDREP_PROGRESS"] = str(path)
+        if not sys.stderr.isatty():
+            os.environ.setdefault("TQDM_MININTERVAL", "30")
+        stop = threading.Event()
+        follower = threading.Thread(target=follow, args=(path, stop), daemon=True)
+        follower.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            follower.join()
+            del os.environ["KDREP_PROGRESS"]
+
+
+def follow(path: Path, stop: threading.Event) -> None:
+    """Copy to stderr whatever is appended to a file, until `stop` is set."""
+    with path.open() as source:
+        while not stop.wait(0.3):
+            sys.stderr.write(source.read())
+            sys.stderr.flush()
+
+
+def print_scorecard(folder: Path) -> None:
+    """The scorecard of a run on the terminal."""
+    rows, _ = runs.read_parts(folder)
+    card = scorecard(rows)
+    print("\n" + as_table(card).to_string(index=False, max_colwidth=56, justify="left"))
+    counts = card["verdict"].value_counts()
+    print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))

@@ -1,0 +1,129 @@
+"""Stages: named computations whose results are kept under a key made of all their inputs."""
+
+import ast
+import dataclasses
+import functools
+import hashlib
+import inspect
+import json
+import os
+import pickle
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+class StageError(RuntimeError):
+    """A kept result cannot be read; the message names the file."""
+
+
+def run_stage(folder: Path, name: str, function: Callable, **inputs) -> dict:
+    """The result of `function(**inputs)`: read from `folder` if it was computed before, else computed and kept.
+
+    The key is made of the inputs and of the code that `function` depends on, so whatever changes either
+    is computed again. A function that takes `checkpoint` gets a path at which to keep its state, so that a
+    killed run goes on there; one that takes `label` gets the stage's name. The result is a dict of tensors
+    and plain values; `seconds`, what it took, is added unless the function says it.
+    """
+    key = stage_key(function, inputs)
+    path = folder / f"{name.replace(' ', '-').replace('/', '-')}-{key[:16]}.pt"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = path.with_suffix(".checkpoint")
+        extra = {"checkpoint": checkpoint, "label": name}
+        wanted = inspect.signature(function).parameters
+        start = time.perf_counter()
+        result = function(**inputs, **{k: v for k, v in extra.items() if k in wanted})
+        save({"seconds": time.perf_counter() - start, **result}, path)
+        checkpoint.unlink(missing_ok=True)
+    return load(path)
+
+
+def save(content: dict, path: Path) -> None:
+    """torch.save, written aside and renamed, so that a reader never sees half a file."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    torch.save(content, aside)
+    os.replace(aside, path)
+
+
+def load(path: Path) -> dict:
+    """What `save` wrote, on the CPU. Raises StageError if it cannot be read."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise StageError(f"{path}: cannot be read ({error}); delete it, and it is computed again") from error
+
+
+def stage_key(function: Callable, inputs: dict) -> str:
+    """SHA-256 over the function, the code it depends on, and its inputs."""
+    content = [function.__module__, function.__qualname__, function_code(function), canonical(inputs)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def canonical(value):
+    """A JSON value that is equal for equal inputs. Raises TypeError for what has no such form."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, torch.Tensor):
+        content = value.detach().cpu().contiguous()
+        return [
+            str(content.dtype),
+            list(content.shape),
+            hashlib.sha256(content.view(torch.uint8).numpy().tobytes()).hexdigest(),
+        ]
+    if isinstance(value, torch.dtype | torch.device | Path):
+        return str(value)
+    if hasattr(value, "checksum"):
+        return value.checksum
+    if dataclasses.is_dataclass(value):
+        return [type(value).__name__, canonical(dataclasses.asdict(value))]
+    if isinstance(value, dict):
+        return {str(k): canonical(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [canonical(v) for v in value]
+    raise TypeError(f"a stage's inputs must be plain values, tensors or dataclasses, not {type(value).__name__}")
+
+
+def function_code(function: Callable) -> str:
+    """Fingerprint of the code that a function depends on: from outside kdrep, its own text and all of kdrep."""
+    name = function.__module__
+    if name.startswith("kdrep."):
+        return code_fingerprint([PACKAGE / f"{name.removeprefix('kdrep.')}.py"])
+    everything = code_fingerprint(sorted(PACKAGE.glob("*.py")))
+    return hashlib.sha256((everything + inspect.getsource(function)).encode()).hexdigest()
+
+
+def code_fingerprint(files: list[Path], extra: str = "") -> str:
+    """SHA-256 over some files of kdrep, all files of kdrep that these import, and `extra`."""
+    digest = hashlib.sha256(extra.encode())
+    for path in dependencies(files):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def dependencies(files: list[Path]) -> list[Path]:
+    """The files and, transitively, the files of kdrep that they import, sorted by name."""
+    found, queue = set(), list(files)
+    while queue:
+        path = queue.pop()
+        if path not in found:
+            found.add(path)
+            queue += imports_of(path.read_text())
+    return sorted(found)
+
+
+@functools.cache
+def imports_of(source: str) -> list[Path]:
+    """The files of kdrep that a piece of Python imports directly."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "kdrep":
+            inside = node.module.split(".")[1:]
+            names += inside[:1] or [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names += [alias.name.split(".")[1] for alias in node.names if alias.name.startswith("kdrep.")]
+    return [PACKAGE / f"{name}.py" for name in names if (PACKAGE / f"{name}.py").exists()]

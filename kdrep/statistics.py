@@ -1,0 +1,71 @@
+"""Intervals and tests: pure functions on arrays, apart from what is measured."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+
+
+class Interval(NamedTuple):
+    """A value with the limits of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def over_seeds(values: Sequence[float]) -> Interval:
+    """Mean over seeds with Student's interval; one seed gives an unbounded interval.
+
+    Raises ValueError if there is no value or one is not finite.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.size == 0 or not np.isfinite(values).all():
+        raise ValueError(f"values: finite numbers are needed, not {values.tolist()}")
+    mean = float(values.mean())
+    if values.size == 1:
+        return Interval(mean, -np.inf, np.inf)
+    half = stats.t.ppf((1 + LEVEL) / 2, values.size - 1) * stats.sem(values)
+    return Interval(mean, mean - float(half), mean + float(half))
+
+
+def paired(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """Mean of first - second over seeds, pair by pair, with Student's interval."""
+    if len(first) != len(second):
+        raise ValueError(f"first, second: pairs are needed, not {len(first)} and {len(second)} values")
+    return over_seeds(np.asarray(first, dtype=float) - np.asarray(second, dtype=float))
+
+
+def over_cases(errors: int, cases: int) -> Interval:
+    """Number of errors among test cases with the exact (Clopper-Pearson) interval, as counts."""
+    if not 0 <= errors <= cases or cases < 1:
+        raise ValueError(f"errors: must lie between 0 and the {cases} cases, not {errors}")
+    limits = stats.binomtest(int(errors), int(cases)).proportion_ci(LEVEL, method="exact")
+    return Interval(float(errors), limits.low * cases, limits.high * cases)
+
+
+class McNemar(NamedTuple):
+    """Cases that only the first, only the second classifier gets wrong, and the two-sided p."""
+
+    first_only: int
+    second_only: int
+    p: float
+
+
+def mcnemar(first_wrong: Sequence[bool], second_wrong: Sequence[bool]) -> McNemar:
+    """Exact McNemar test between two classifiers on the same test cases."""
+    first, second = np.asarray(first_wrong, dtype=bool), np.asarray(second_wrong, dtype=bool)
+    if first.shape != second.shape:
+        raise ValueError(f"first_wrong, second_wrong: the same cases are needed, not {first.shape} and {second.shape}")
+    only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
+    discordant = only_first + only_second
+    p = stats.binomtest(only_first, discordant).pvalue if discordant else 1.0
+    return McNemar(only_first, only_second, float(p))
+
+
+def loglog_slope(x: Sequence[float], y: Sequence[float]) -> float:
+    """Slope of the straight line through log y over log x."""
+    return float(stats.linregress(np.log(x), np.log(y)).slope)

@@ -1,0 +1,233 @@
+"""The one training loop: it trains one network or a population, and resumes where it was killed."""
+
+import ctypes
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from tqdm.auto import tqdm
+
+from kdrep.population import Population
+from kdrep.stages import load, save
+
+CHECKPOINT_EVERY = 15  # seconds: what a killed run may lose
+
+Inputs = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class TrainingError(RuntimeError):
+    """Training went wrong in a way that more training does not mend."""
+
+
+class Training(NamedTuple):
+    """Mean losses (epochs, M), and the seconds that the training took, earlier tries of a killed run included."""
+
+    losses: torch.Tensor
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a net is trained: everything that a reader may want to change, and part of its stage's key.
+
+    `decay` is the shape in which the rate falls to zero; `max_norm` bounds the Euclidean norm of every
+    hidden unit's incoming weights; `dropout` is the rate of every layer's input; `jitter` is in pixels.
+    """
+
+    epochs: int
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    decay: str = "linear"
+    warmup: float = 0.0
+    momentum: float = 0.9
+    max_norm: float | None = None
+    dropout: tuple[float, ...] = ()
+    jitter: int = 0
+
+    def __post_init__(self):
+        if self.epochs < 1 or self.batch_size < 1:
+            raise ValueError(f"recipe: epochs and batch_size must be positive, not {self.epochs}, {self.batch_size}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"recipe: learning_rate must be positive, not {self.learning_rate}")
+        if self.optimizer not in ("adam", "sgd"):
+            raise ValueError(f"recipe: optimizer must be 'adam' or 'sgd', not {self.optimizer!r}")
+        if self.decay not in ("linear", "cosine"):
+            raise ValueError(f"recipe: decay must be 'linear' or 'cosine', not {self.decay!r}")
+
+
+def keep_memory() -> None:
+    """Let glibc keep freed memory: gradients that are mapped anew in every step took a third of the time."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):
+            mmap_threshold, trim_threshold, top_pad = -3, -1, -2
+            libc.mallopt(mmap_threshold, 30 << 20)
+            libc.mallopt(trim_threshold, 1 << 30)
+            libc.mallopt(top_pad, 64 << 20)
+
+
+keep_memory()
+
+
+def faster_precision(device: str) -> torch.dtype:
+    """bfloat16 where a matrix product is faster in it than in float32 on this device, else float32."""
+
+    def seconds(dtype: torch.dtype) -> float:
+        matrix = torch.ones(1024, 1024, dtype=dtype, device=device)
+        best = math.inf
+        for _ in range(4):
+            start = time.perf_counter()
+            (matrix @ matrix)[0, 0].item()
+            best = min(best, time.perf_counter() - start)
+        return best
+
+    return torch.bfloat16 if seconds(torch.bfloat16) < seconds(torch.float32) else torch.float32
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """`bfloat16`, not `torch.bfloat16`."""
+    return str(dtype).removeprefix("torch.")
+
+
+def rate_factor(progress: float, recipe: Recipe) -> float:
+    """Share of the learning rate after a share of the training: a linear warm-up, then the decay."""
+    if progress < recipe.warmup:
+        return progress / recipe.warmup
+    left = (1 - progress) / (1 - recipe.warmup)
+    return left if recipe.decay == "linear" else 0.5 * (1 - math.cos(math.pi * left))
+
+
+def train(
+    population: Population,
+    inputs: Inputs,
+    loss: Loss,
+    recipe: Recipe,
+    *,
+    examples: torch.Tensor,
+    seed: int,
+    precision: torch.dtype = torch.float32,
+    rate_shares: Sequence[float] | None = None,
+    checkpoint: Path | None = None,
+    label: str = "training",
+) -> Training:
+    """Train every member on the same batches.
+
+    `inputs(index, generator)` gives a batch (B, features), `loss(logits, index)` the losses (M,);
+    `examples` (n,) are the indices to train on; `rate_shares` (M,) scale the learning rate of each
+    member. With `checkpoint`, the state is saved there and training goes on from it if it exists.
+    Raises TrainingError as soon as an epoch's loss is not finite.
+    """
+    device = examples.device
+    generator = torch.Generator(device).manual_seed(seed)
+    optimizer = make_optimizer(population, recipe)
+    shares = None if rate_shares is None else torch.tensor(rate_shares, device=device)
+    state = load_checkpoint(checkpoint, population, optimizer, generator)
+    history, start = state["history"], time.monotonic() - state["seconds"]
+    saved = time.monotonic()
+    steps = math.ceil(len(examples) / recipe.batch_size)
+    bar = tqdm(total=recipe.epochs, initial=len(history), desc=label, unit="epoch", leave=False, file=progress_file())
+    population.train()
+    for epoch in range(len(history), recipe.epochs):
+        total = torch.zeros(len(population), device=device)
+        order = examples[torch.randperm(len(examples), generator=generator, device=device)]
+        for step, index in enumerate(order.split(recipe.batch_size)):
+            factor = rate_factor((epoch * steps + step) / (recipe.epochs * steps), recipe)
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate * factor
+            batch = inputs(index, generator)
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
+                logits = population(batch)
+            losses = loss(logits.float(), index)
+            optimizer.zero_grad(set_to_none=True)
+            losses.sum().backward()
+            update(population, optimizer, shares)
+            if recipe.max_norm:
+                limit_norms(population, recipe.max_norm)
+            total += losses.detach()
+        history.append(check_finite(total / steps, label, epoch))
+        if checkpoint and time.monotonic() - saved > CHECKPOINT_EVERY:
+            saved = time.monotonic()
+            save_checkpoint(checkpoint, population, optimizer, generator, history, saved - start)
+        bar.update()
+    bar.close()
+    population.eval()
+    return Training(torch.stack(history), time.monotonic() - start)
+
+
+def make_optimizer(population: Population, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimiser over all members' stacked weights."""
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(population.parameters(), recipe.learning_rate, recipe.momentum, fused=True)
+    return torch.optim.Adam(population.parameters(), recipe.learning_rate, fused=True)
+
+
+@torch.no_grad()
+def update(population: Population, optimizer: torch.optim.Optimizer, shares: torch.Tensor | None) -> None:
+    """One optimiser step, of which member m takes the share `shares[m]`."""
+    if shares is None:
+        return optimizer.step()
+    before = [parameter.clone() for parameter in population.parameters()]
+    optimizer.step()
+    for old, parameter in zip(before, population.parameters(), strict=True):
+        parameter.copy_(torch.lerp(old, parameter, shares.view(-1, *[1] * (old.dim() - 1))))
+
+
+@torch.no_grad()
+def limit_norms(population: Population, max_norm: float) -> None:
+    """Shrink the incoming weights of hidden units whose Euclidean norm exceeds `max_norm`."""
+    for weight in population.weights[:-1]:
+        norms = torch.linalg.vector_norm(weight, dim=-1, keepdim=True)
+        weight.mul_((max_norm / norms).clamp_(max=1))
+
+
+def check_finite(losses: torch.Tensor, label: str, epoch: int) -> torch.Tensor:
+    """The losses (M,) on the CPU; TrainingError if one is not finite."""
+    losses = losses.cpu()
+    bad = (~losses.isfinite()).nonzero().flatten().tolist()
+    if bad:
+        raise TrainingError(
+            f"{label}: the loss of member(s) {bad} is not finite in epoch {epoch + 1}; "
+            "lower the learning rate or look for NaN in the inputs and targets"
+        )
+    return losses
+
+
+def save_checkpoint(path, population, optimizer, generator, history, seconds) -> None:
+    """Write everything that the rest of the training depends on."""
+    state = {
+        "population": population.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "generators": [g.get_state() for g in (generator, *population.generators)],
+        "history": history,
+        "seconds": seconds,
+    }
+    save(state, path)
+
+
+def load_checkpoint(path, population, optimizer, generator) -> dict:
+    """Restore what `save_checkpoint` wrote; a fresh start if there is none."""
+    if path is None or not path.exists():
+        return {"history": [], "seconds": 0.0}
+    state = load(path)
+    population.load_state_dict(state["population"])
+    optimizer.load_state_dict(state["optimizer"])
+    first, *members = state["generators"]
+    generator.set_state(first)
+    population.generators = [torch.Generator(generator.device) for _ in members]
+    for member, saved in zip(population.generators, members, strict=True):
+        member.set_state(saved)
+    return state
+
+
+def progress_file():
+    """Where progress bars go: the file that `KDREP_PROGRESS` names (the runner shows it), else the screen."""
+    path = os.environ.get("KDREP_PROGRESS")
+    return open(path, "a") if path else None
