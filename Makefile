@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PROFILE ?= auto
 ARGUMENTS = $(NOTEBOOK) --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(NAME),--name $(NAME))
-ASKED = $(foreach v,PROFILE NOTEBOOK SEEDS NAME,$(if $(filter command line,$(origin $(v))), $(v)="$($(v))"))
+ASKED = $(strip $(foreach v,PROFILE NOTEBOOK SEEDS NAME,$(if $(filter command line,$(origin $(v))),$(v)="$($(v))")))
 
 .PHONY: help setup reproduce test lint lab data doctor scorecard benchmark lock clean
 
@@ -23,7 +23,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 reproduce: $(READY) ## execute the notebooks, print the scorecard (PROFILE= NOTEBOOK="00 01" SEEDS= NAME=)
-	KDREP_COMMAND='make reproduce$(ASKED)' $(BIN)/python -m kdrep reproduce $(ARGUMENTS)
+	KDREP_COMMAND='make reproduce $(ASKED)' $(BIN)/python -m kdrep reproduce $(ARGUMENTS)
 
 test: $(READY) lint ## lint, and run all tests and all notebooks in profile smoke
 	KDREP_PROFILE=smoke KDREP_RESULTS="$$(mktemp -d)" $(BIN)/python -m pytest $(TESTS)

@@ -13,7 +13,7 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 
 from kdrep import runs
-from kdrep.profiles import SETTINGS, choose_device, choose_profile
+from kdrep.profiles import SETTINGS, choose_device, choose_profile, settings
 from kdrep.results import NOTEBOOKS, as_table, notebook_code, scorecard
 
 
@@ -36,6 +36,8 @@ def reproduce(
 ) -> int:
     """Execute the notebooks into results/runs/<name>/, print the scorecard, and return the exit status."""
     profile, notebooks = choose_profile(profile), choose_notebooks(notebooks)
+    for notebook in notebooks:
+        settings(notebook, profile, seeds)  # what is wrong is said before anything is executed
     folder = runs.run_folder(runs.ROOT / "results" / "runs" / name if name else None, profile)
     if fresh and folder.exists():
         shutil.rmtree(folder)

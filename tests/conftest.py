@@ -1,0 +1,26 @@
+"""Fixtures that more than one test file uses."""
+
+import pytest
+import torch
+
+from kdrep import data
+
+
+@pytest.fixture(scope="session")
+def digits() -> data.Dataset:
+    """The embedded stand-in: small, and always there."""
+    return data.embedded_digits()
+
+
+@pytest.fixture(scope="session")
+def mnist() -> data.Dataset:
+    """The real MNIST, or a skip that says how to get it."""
+    dataset = data.load_mnist(download=False)
+    if not dataset.real:
+        pytest.skip("the real MNIST is not here: set KDREP_DATA or run `python -m kdrep data`")
+    return dataset
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)

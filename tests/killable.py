@@ -1,0 +1,29 @@
+"""A small training in a stage, for the test that kills it: python killable.py FOLDER RESULT [SLOW]."""
+
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from kdrep import data, mnist, stages, training
+
+training.CHECKPOINT_EVERY = 0
+
+
+def slow(*arguments, save=training.save_checkpoint):
+    """Save a checkpoint, then wait long enough to be killed."""
+    save(*arguments)
+    time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    if "SLOW" in sys.argv:
+        training.save_checkpoint = slow
+    torch.set_num_threads(1)
+    recipe = training.Recipe(epochs=6, batch_size=64, dropout=(0.1, 0.3, 0.3), jitter=2, max_norm=3.0)
+    result = stages.run_stage(
+        Path(sys.argv[1]), "teacher", mnist.fit, dataset=data.embedded_digits(), recipe=recipe, sizes=(784, 32, 32, 10),
+        members=[0, 1], keep=["weights"],
+    )  # fmt: skip
+    torch.save({"test_logits": result["test_logits"], "losses": result["losses"]}, sys.argv[2])

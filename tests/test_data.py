@@ -1,0 +1,141 @@
+"""The data layer: real, damaged, missing, and stood in for."""
+
+import gzip
+import shutil
+import struct
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from kdrep import data
+from kdrep.augment import Jitter
+
+
+def write_idx(folder, name, shape, content=None, *, compress=False):
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    count = 1
+    for size in shape:
+        count *= size
+    header = bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}i", *shape)
+    blob = header + (bytes(count) if content is None else content)
+    (raw / (name + ".gz" * compress)).write_bytes(gzip.compress(blob) if compress else blob)
+
+
+@pytest.fixture
+def copy(tmp_path, mnist):
+    """A copy of the real MNIST that a test may damage."""
+    for folder in data.folders():
+        if data.source(folder, "t10k-labels-idx1-ubyte"):
+            shutil.copytree(folder / "MNIST", tmp_path / "MNIST")
+            return tmp_path
+    raise AssertionError("mnist was loaded, but from nowhere")
+
+
+def test_real_mnist_is_whole(mnist):
+    assert mnist.name == "mnist"
+    assert mnist.train_images.shape == (60_000, 28, 28)
+    assert mnist.test_labels.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def test_gzipped_files_do_as_well(copy):
+    for path in (copy / "MNIST" / "raw").iterdir():
+        if path.suffix != ".gz" and path.with_name(path.name + ".gz").exists():
+            path.unlink()
+    assert data.load_mnist(copy, download=False).real
+
+
+@pytest.mark.parametrize("damage", ["truncated", "one bit", "empty", "bad gzip", "missing", "wrong shape"])
+def test_damaged_files_are_refused_by_name(copy, damage):
+    raw = copy / "MNIST" / "raw"
+    path = raw / "t10k-images-idx3-ubyte"
+    path.with_name(path.name + ".gz").unlink(missing_ok=True)
+    content = bytearray(path.read_bytes())
+    if damage == "truncated":
+        path.write_bytes(content[:-100])
+    elif damage == "one bit":
+        content[5000] ^= 1
+        path.write_bytes(content)
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "bad gzip":
+        path.unlink()
+        path = path.with_name(path.name + ".gz")
+        path.write_bytes(b"no gzip at all")
+    elif damage == "missing":
+        path.unlink()
+    else:
+        write_idx(copy, path.name, (10, 28, 28))
+    before = {p.name: p.read_bytes() for p in raw.iterdir()}
+    with pytest.raises(data.DataError, match="t10k-images-idx3-ubyte") as caught:
+        data.load_mnist(copy)
+    assert "python -m kdrep data" in str(caught.value)
+    assert {p.name: p.read_bytes() for p in raw.iterdir()} == before
+
+
+def test_a_made_up_file_is_not_taken_for_mnist(tmp_path):
+    write_idx(tmp_path, "train-images-idx3-ubyte", (5, 28, 28), compress=True)
+    with pytest.raises(data.DataError, match="MD5"):
+        data.load_mnist(tmp_path)
+
+
+def test_offline_the_stand_in_is_announced(tmp_path, monkeypatch):
+    def no_network(*arguments, **keywords):
+        raise OSError("no network")
+
+    monkeypatch.setattr(data, "MNIST", no_network)
+    dataset = data.load_mnist(tmp_path)
+    assert dataset.name == "embedded-digits"
+    assert not dataset.real
+    assert "STAND-IN" in data.describe(dataset)
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith("download-")]
+
+
+DOWNLOADER = """
+import shutil, sys
+from kdrep import data
+data.MNIST = lambda folder, download: shutil.copytree(sys.argv[1], f"{folder}/MNIST")
+print(data.load_mnist(sys.argv[2]).checksum)
+"""
+
+
+def test_a_download_is_verified_and_renamed_by_two_at_once(tmp_path, copy, mnist, monkeypatch):
+    monkeypatch.delenv("KDREP_OFFLINE", raising=False)
+    target = tmp_path / "target"
+    command = [sys.executable, "-c", DOWNLOADER, str(copy / "MNIST"), str(target)]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert {worker.communicate()[0].strip() for worker in workers} == {mnist.checksum}
+    assert sorted(p.name for p in target.iterdir()) == ["MNIST"]
+
+
+def test_the_stand_in_looks_like_mnist(digits):
+    assert digits.train_images.shape[1:] == (28, 28)
+    assert len(digits.train_labels) + len(digits.test_labels) == 1797
+    assert digits.train_images.max() > 200
+    assert digits.train_images[:, :4].sum() == 0
+
+
+def test_wrong_shapes_are_refused(digits):
+    with pytest.raises(data.DataError, match="train images must be"):
+        data.Dataset("x", torch.zeros(3, 28), *[torch.zeros(3)] * 3, real=True, origin="")
+    with pytest.raises(data.DataError, match="test images but labels"):
+        data.Dataset(
+            "x", digits.train_images, digits.train_labels, digits.test_images, digits.test_labels[1:], True, ""
+        )
+
+
+def test_a_slice_is_not_the_real_thing(digits):
+    part = digits.head(10, 5)
+    assert (len(part.train_labels), len(part.test_labels), part.real) == (10, 5, False)
+    assert part.checksum != digits.checksum
+
+
+def test_jitter_shifts_by_up_to_two_pixels(generator):
+    images = torch.zeros(1, 28, 28, dtype=torch.uint8)
+    images[0, 10, 20] = 255
+    shifted = Jitter(images, 2, torch.float32)(torch.zeros(500, dtype=torch.long), generator).view(500, 28, 28)
+    assert (shifted.flatten(1).sum(1) == 1).all()
+    places = {tuple(place[1:].tolist()) for place in shifted.nonzero()}
+    assert places == {(10 + dy, 20 + dx) for dy in range(-2, 3) for dx in range(-2, 3)}

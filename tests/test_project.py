@@ -1,0 +1,90 @@
+"""The house rules: versions, imports, notebooks, and what the README says."""
+
+import ast
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from kdrep import publishing
+from kdrep.profiles import SETTINGS
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = [
+    {"papers", "profiles", "statistics", "data", "models", "stages", "augment"},
+    {"population"},
+    {"training", "distill"},
+    {"gradients", "latency", "mnist"},
+    {"results", "figures"},
+    {"runs"},
+    {"notebook", "runner", "publishing", "doctor"},
+    {"__main__"},
+]
+SOURCE_NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def test_all_three_files_ask_for_the_same_versions():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+", line) for line in declared)
+    lock = (ROOT / "requirements.lock").read_text()
+    environment = (ROOT / "environment.yml").read_text()
+    for line in declared:
+        assert re.search(rf"^{re.escape(line)}(?: |$)", lock, re.MULTILINE), f"{line} is not in requirements.lock"
+    assert re.findall(r"^      - ([\w-]+==.*)$", environment, re.MULTILINE) == declared
+
+
+def test_the_lock_has_hashes_and_names_no_host():
+    lock = (ROOT / "requirements.lock").read_text()
+    packages = re.split(r"\n(?=[a-z])", lock.strip())
+    assert len(packages) > 100
+    assert all("--hash=sha256:" in package for package in packages)
+    assert "://" not in lock
+
+
+def test_imports_run_one_way():
+    level = {name: i for i, layer in enumerate(LAYERS) for name in layer}
+    for path in (ROOT / "kdrep").glob("*.py"):
+        if path.stem == "__init__":
+            continue
+        assert path.stem in level, f"{path.name}: say in LAYERS where it stands"
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "kdrep":
+                names = node.module.split(".")[1:] or [alias.name for alias in node.names]
+                for name in set(names) & set(level):
+                    same = name == "papers" or level[name] <= level[path.stem]
+                    assert same, f"{path.name} imports {name}, which stands above it"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "kdrep").glob("*.py")), ids=lambda p: p.name)
+def test_files_stay_short(path):
+    assert len(path.read_text().splitlines()) <= 420
+
+
+@pytest.mark.parametrize("path", SOURCE_NOTEBOOKS, ids=lambda p: p.stem)
+def test_source_notebooks_are_clean(path):
+    cells = json.loads(path.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    for cell in code:
+        source = "".join(cell["source"])
+        assert not cell["outputs"] or source.startswith("# NBVAL_CHECK_OUTPUT"), f"outputs kept: {source[:60]}"
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 10, f"{node.name} is longer than ten lines"
+    (parameters,) = [cell for cell in code if "parameters" in cell["metadata"].get("tags", ())]
+    names = {node.targets[0].id for node in ast.parse("".join(parameters["source"])).body}
+    assert names == {"profile", "seeds", "device", "data_dir", "results_dir"}
+
+
+def test_every_notebook_has_settings():
+    assert [path.stem for path in SOURCE_NOTEBOOKS] == list(SETTINGS)
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_readme_table_is_the_published_scorecard(profile):
+    if not (ROOT / "results" / profile / "scorecard.csv").exists():
+        pytest.skip(f"results/{profile} has not been published")
+    readme = (ROOT / "README.md").read_text()
+    assert f"<!-- scorecard: {profile} -->" in readme
+    assert publishing.with_table(readme, profile) == readme

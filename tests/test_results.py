@@ -1,0 +1,123 @@
+"""Verdicts on made-up rows of every kind, and the tables made from them."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from kdrep import papers, results
+from kdrep.papers import CLAIMS, Claim, Figure, Need
+from kdrep.statistics import Interval
+
+REST = dict(seeds=3, dataset="mnist", profile="quick", device="cpu", seconds=1.0, code="c")
+TEACHER = Need("near", "teacher", "test errors", 0.1)
+GAP = Need("above", "gap", "difference")
+
+
+@pytest.fixture
+def claim(monkeypatch) -> Claim:
+    """A claim with a size and a direction, in place of H3.1."""
+    made = Claim("H3.1", "3", "01_mnist", "made up", (Figure("teacher", "test errors", 67, "errors"),), (TEACHER, GAP))
+    monkeypatch.setitem(papers.BY_ID, "H3.1", made)
+    return made
+
+
+def rows(size=(70, 65, 75), gap=(60, 40, 80), dataset="mnist"):
+    rest = REST | dict(dataset=dataset)
+    made = [results.make_row("H3.1", "teacher", "test errors", Interval(*size), "errors", **rest)]
+    if gap:
+        made.append(results.make_row("H3.1", "gap", "difference", Interval(*gap), "errors", **rest))
+    return pd.DataFrame(made)
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict"),
+    [
+        (dict(), "reproduced"),
+        (dict(size=(50, 45, 55)), "reproduced"),  # better than published
+        (dict(size=(90, 80, 100)), "partly"),
+        (dict(size=(90, 80, 100), gap=(5, -10, 20)), "inconclusive"),
+        (dict(gap=(5, -10, 20)), "inconclusive"),
+        (dict(gap=(-5, -10, -1)), "not reproduced"),
+        (dict(gap=None), "not run"),
+        (dict(dataset="embedded-digits"), "stand-in"),
+        (dict(dataset="mnist-slice"), "stand-in"),
+    ],
+)
+def test_verdicts(claim, made, verdict):
+    assert results.judge(claim, rows(**made))[0] == verdict
+
+
+def test_without_rows_or_criterion_a_claim_is_not_run(claim):
+    empty = pd.DataFrame(columns=results.COLUMNS)
+    assert results.judge(claim, empty)[0] == "not run"
+    assert results.judge(Claim("H3.1", "3", "01_mnist", "open"), rows())[0] == "not run"
+
+
+def test_a_size_alone_that_is_missed_is_not_reproduced():
+    only_size = Claim("H3.1", "3", "01_mnist", "made up", (), (TEACHER,))
+    assert results.judge(only_size, rows(size=(90, 80, 100)))[0] == "not reproduced"
+
+
+@pytest.mark.parametrize(
+    ("need", "value", "met"),
+    [
+        (Need("exact", "teacher", "test errors", 0.5), 67.4, "met"),
+        (Need("exact", "teacher", "test errors", 0.5), 67.6, "failed"),
+        (Need("order", "teacher", "test errors"), 200, "met"),
+        (Need("order", "teacher", "test errors"), 220, "failed"),
+        (Need("order", "teacher", "test errors"), -67, "failed"),
+        (Need("at least", "teacher", "test errors", 60), 60, "met"),
+        (Need("at least", "teacher", "test errors", 60), 59, "failed"),
+        (Need("at most", "teacher", "test errors", 60), 60, "met"),
+        (Need("at most", "teacher", "test errors", 60), 61, "failed"),
+    ],
+)
+def test_every_kind_of_need(claim, need, value, met):
+    assert results.check(need, rows(size=(value, value, value)))[0] == met
+
+
+def test_an_unknown_need_is_an_error(claim):
+    with pytest.raises(ValueError, match="unknown kind 'about'"):
+        results.check(Need("about", "teacher", "test errors"), rows())
+
+
+def test_a_measured_value_must_be_a_number():
+    with pytest.raises(ValueError, match=r"H3\.1, teacher, test errors"):
+        results.make_row("H3.1", "teacher", "test errors", math.nan, "errors", **REST)
+    with pytest.raises(KeyError, match="claim: must be one of"):
+        results.make_row("H9.9", "teacher", "test errors", 1.0, "errors", **REST)
+
+
+def test_the_scorecard_has_one_line_a_claim_and_prints():
+    card = results.scorecard(rows())
+    assert list(card["claim"]) == [claim.id for claim in CLAIMS]
+    line = card.set_index("claim").loc["H3.1"]
+    assert (line["value"], line["published"]) == (70, 67)
+    text = results.as_markdown(card)
+    assert "| 67 | 70 [65, 75] |" in text
+    assert len(text.splitlines()) == len(CLAIMS) + 2
+
+
+def test_rows_survive_the_file(tmp_path):
+    made = results.with_verdicts(rows())
+    made = made.reindex(columns=results.COLUMNS)
+    made.to_csv(tmp_path / "rows.csv", index=False)
+    pd.testing.assert_frame_equal(results.scorecard(results.read_rows(tmp_path / "rows.csv")), results.scorecard(made))
+    (tmp_path / "rows.csv").write_text("claim,arm\n")
+    with pytest.raises(ValueError, match="columns quantity"):
+        results.read_rows(tmp_path / "rows.csv")
+
+
+def test_every_need_with_a_published_figure_has_one():
+    for claim in CLAIMS:
+        for need in claim.needs:
+            if need.kind in ("exact", "near", "order"):
+                assert papers.published(claim.id, need.arm, need.quantity) is not None, need
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, ""), (math.inf, "∞"), (-2.0, "−2"), (0.00031849, "0.0003185"), (123456.0, "123,456")]
+)
+def test_numbers_for_people(value, text):
+    assert results.number(value) == text

@@ -1,0 +1,151 @@
+"""Execution through papermill, and publishing."""
+
+import json
+import shutil
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from kdrep import __main__, publishing, results, runner, runs
+
+START = """
+from kdrep import notebook
+from kdrep.statistics import Interval
+run = notebook.begin("{name}", profile=profile, device=device, seeds=seeds)
+run.row("{claim}", "a", "b", Interval(1.0, 0.5, 1.5), "errors", dataset="mnist")
+run.finish()
+"""
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """Two small notebooks in a place of their own; the first one fails."""
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    for name, claim, last in (("00_distillation", "H2.1", "1 / 0"), ("01_mnist", "H3.1", "2 + 2")):
+        parameters = new_code_cell("profile, device, seeds = 'smoke', 'cpu', None", metadata={"tags": ["parameters"]})
+        cells = [parameters, new_code_cell(START.format(name=name, claim=claim)), new_code_cell(last)]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(new_notebook(cells=cells, metadata=kernel), notebooks / f"{name}.ipynb")
+    for module in (runner, results):
+        monkeypatch.setattr(module, "NOTEBOOKS", notebooks)
+    monkeypatch.setenv("KDREP_RESULTS", str(tmp_path / "run"))
+    return tmp_path
+
+
+def test_a_failing_cell_is_named_and_the_rest_goes_on(house, capsys):
+    status = runner.reproduce(["00", "01"], "smoke", name=None, seeds=None, device="cpu", fresh=False)
+    assert status == 1
+    text = capsys.readouterr()
+    assert "00_distillation: failed in cell" in text.err
+    assert "(1 / 0): ZeroDivisionError" in text.err
+    executed = json.loads((house / "run" / "notebooks" / "00_distillation.ipynb").read_text())
+    assert any(output["output_type"] == "error" for cell in executed["cells"] for output in cell["outputs"])
+    assert "4" in (house / "run" / "notebooks" / "01_mnist.ipynb").read_text()
+    assert "H3.1" in text.out
+
+
+def test_notebooks_are_chosen_by_name_or_number():
+    assert runner.choose_notebooks(["01_mnist", "00"]) == ["00_distillation", "01_mnist"]
+    assert runner.choose_notebooks([])[-1] == "06_scorecard"
+    with pytest.raises(ValueError, match="notebook: must be one of"):
+        runner.choose_notebooks(["99"])
+
+
+@pytest.mark.parametrize("command", ["reproduce", "data", "scorecard", "publish", "doctor"])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        __main__.main([command, "--help"])
+    assert stopped.value.code == 0
+    assert "usage: python -m kdrep" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["reproduce", "--profile", "huge"], "profile: must be one of"),
+        (["reproduce", "99"], "notebook: must be one of"),
+        (["reproduce", "01", "--profile", "smoke", "--seeds", "0"], "seeds: must lie between"),
+        (["scorecard", "no/such/run"], "does not exist"),
+        (["publish", "no/such/run"], "holds no run.json"),
+    ],
+)
+def test_errors_say_what_to_do(words, message, capsys):
+    assert __main__.main(words) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def good_run(tmp_path, monkeypatch):
+    """A run of one notebook that nothing speaks against."""
+    folder = tmp_path / "good"
+    code = results.notebook_code("01_mnist")
+    rest = dict(seeds=3, dataset="mnist", profile="quick", device="cpu", seconds=1.0, code=code)
+    facts = dict.fromkeys(("command", "commit", "versions", "machine", "device"), "x") | dict(
+        profile="quick", parameters={}, precision="float32", seconds=1.0, stage_seconds=1.0, finished="2026",
+        dirty=False,
+        datasets={"mnist": {"real": True}}, figures=["01_mnist-errors.png"], code=code,
+    )  # fmt: skip
+    runs.write_part(
+        folder, "01_mnist", [results.make_row("H3.2", "baseline", "test errors", 140.0, "errors", **rest)], facts
+    )
+    (folder / "figures").mkdir()
+    (folder / "figures" / "01_mnist-errors.png").write_bytes(b"picture")
+    (folder / "notebooks").mkdir()
+    executed = {
+        "cells": [],
+        "metadata": {"papermill": {"input_path": "/somewhere/a.ipynb"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (folder / "notebooks" / "01_mnist.ipynb").write_text(json.dumps(executed))
+    house = tmp_path / "house"
+    (house / "results" / "quick").mkdir(parents=True)
+    (house / "results" / "quick" / "old").write_text("old")
+    (house / "README.md").write_text(
+        "before\n<!-- scorecard: quick -->\nold\n<!-- end of scorecard: quick -->\nafter\n"
+    )
+    monkeypatch.setattr(publishing, "ROOT", house)
+    monkeypatch.setattr(publishing, "README", house / "README.md")
+    return folder
+
+
+def test_a_good_run_is_published_whole(good_run):
+    target = publishing.publish(good_run)
+    assert sorted(p.name for p in target.iterdir()) == ["figures", "notebooks", "rows.csv", "run.json", "scorecard.csv"]
+    assert "/somewhere" not in (target / "notebooks" / "01_mnist.ipynb").read_text()
+    readme = (target.parent.parent / "README.md").read_text()
+    assert readme.startswith("before\n")
+    assert readme.endswith("after\n")
+    assert "| H3.2 |" in readme
+    assert "old" not in readme
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (dict(dirty=True), "working tree was dirty"),
+        (dict(datasets={"embedded-digits": {"real": False}}), "stand-in data: embedded-digits"),
+        (dict(code="older"), "rows of 01_mnist are older"),
+        (dict(profile="smoke"), "only quick and full"),
+        (dict(figures=["01_mnist-errors.png", "gone.png"]), "gone.png is missing"),
+    ],
+)
+def test_publish_refuses_and_changes_nothing(good_run, spoil, message):
+    part = good_run / "parts" / "01_mnist.json"
+    part.write_text(json.dumps(json.loads(part.read_text()) | spoil))
+    runs.compile_run(good_run)
+    with pytest.raises(publishing.PublishError, match=message):
+        publishing.publish(good_run)
+    assert (publishing.ROOT / "results" / "quick" / "old").exists()
+    assert "old" in publishing.README.read_text()
+
+
+def test_publish_refuses_what_is_missing_or_failed(good_run):
+    executed = good_run / "notebooks" / "01_mnist.ipynb"
+    failed = {"cells": [{"outputs": [{"output_type": "error"}]}], "metadata": {}}
+    executed.write_text(json.dumps(failed))
+    assert any("holds a failed cell" in text for text in publishing.objections(good_run))
+    shutil.rmtree(executed.parent)
+    assert any("executed notebook" in text for text in publishing.objections(good_run))

@@ -1,0 +1,83 @@
+"""Stages: computed once for the same inputs and code, and again when either changes."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from kdrep import stages
+from kdrep.training import Recipe
+
+CALLS = []
+
+
+def square(number, device="cpu"):
+    """A stage that counts its calls."""
+    CALLS.append(number)
+    return {"square": torch.tensor(number**2)}
+
+
+@pytest.fixture(autouse=True)
+def _no_calls():
+    CALLS.clear()
+
+
+def test_a_finished_stage_is_not_computed_again(tmp_path):
+    first = stages.run_stage(tmp_path, "square", square, number=3)
+    second = stages.run_stage(tmp_path, "square", square, number=3)
+    assert CALLS == [3]
+    assert first["square"] == second["square"] == 9
+    assert first["seconds"] == second["seconds"] >= 0
+
+
+def test_a_changed_input_or_code_is_computed_again(tmp_path, monkeypatch):
+    stages.run_stage(tmp_path, "square", square, number=3)
+    stages.run_stage(tmp_path, "square", square, number=4)
+    monkeypatch.setattr(stages, "function_code", lambda function: "other code")
+    stages.run_stage(tmp_path, "square", square, number=3)
+    assert CALLS == [3, 4, 3]
+
+
+def test_a_damaged_result_is_named(tmp_path):
+    stages.run_stage(tmp_path, "square", square, number=3)
+    (path,) = tmp_path.glob("*.pt")
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(stages.StageError, match=path.name):
+        stages.run_stage(tmp_path, "square", square, number=3)
+
+
+def test_a_stage_that_fails_leaves_nothing(tmp_path):
+    def fails(number):
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        stages.run_stage(tmp_path, "fails", fails, number=1)
+    assert not list(tmp_path.glob("*.pt"))
+
+
+def test_keys_see_every_kind_of_input():
+    values = [
+        None,
+        1,
+        "1",
+        1.5,
+        torch.zeros(2),
+        torch.zeros(3),
+        torch.float32,
+        Path("a"),
+        Recipe(1),
+        Recipe(2),
+        [1],
+        {"a": 1},
+    ]
+    keys = [json.dumps(stages.canonical(value)) for value in values]
+    assert len(set(keys)) == len(keys)
+    with pytest.raises(TypeError, match="plain values"):
+        stages.canonical(object())
+
+
+def test_dependencies_are_transitive():
+    names = {path.name for path in stages.dependencies([stages.PACKAGE / "mnist.py"])}
+    assert {"mnist.py", "training.py", "population.py", "models.py", "distill.py", "data.py"} <= names
+    assert "figures.py" not in names

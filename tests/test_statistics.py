@@ -1,0 +1,58 @@
+"""Intervals and tests against independent computations."""
+
+import math
+
+import numpy as np
+import pytest
+
+from kdrep import statistics
+
+
+def test_over_seeds_is_students_interval():
+    interval = statistics.over_seeds([140, 146, 152])
+    half = 4.302652729911275 * 6 / math.sqrt(3)  # t(0.975, 2 degrees of freedom)
+    assert interval == pytest.approx((146, 146 - half, 146 + half))
+
+
+def test_one_seed_has_no_limits():
+    assert statistics.over_seeds([5]) == (5, -math.inf, math.inf)
+
+
+@pytest.mark.parametrize("values", [[], [1, math.nan], [math.inf]])
+def test_over_seeds_refuses_what_is_no_number(values):
+    with pytest.raises(ValueError, match="finite numbers"):
+        statistics.over_seeds(values)
+
+
+def test_paired_takes_the_differences():
+    assert statistics.paired([3, 5, 7], [1, 2, 3]) == statistics.over_seeds([2, 3, 4])
+    with pytest.raises(ValueError, match="pairs"):
+        statistics.paired([1], [1, 2])
+
+
+def test_exact_interval_solves_the_binomial_tails():
+    _, low, high = statistics.over_cases(3, 20)
+
+    def tail(p, counts):
+        return sum(math.comb(20, k) * p**k * (1 - p) ** (20 - k) for k in counts)
+
+    assert tail(low / 20, range(3, 21)) == pytest.approx(0.025, rel=1e-3)
+    assert tail(high / 20, range(4)) == pytest.approx(0.025, rel=1e-3)
+    with pytest.raises(ValueError, match="errors"):
+        statistics.over_cases(21, 20)
+
+
+def test_mcnemar_is_the_sign_test_on_discordant_cases():
+    first = np.array([1] * 8 + [0] * 2 + [1] * 5 + [0] * 5, dtype=bool)
+    second = np.array([0] * 8 + [1] * 2 + [1] * 5 + [0] * 5, dtype=bool)
+    found = statistics.mcnemar(first, second)
+    assert found[:2] == (8, 2)
+    assert found.p == pytest.approx(2 * sum(math.comb(10, k) for k in range(3)) / 2**10)
+    assert statistics.mcnemar(first, first).p == 1
+    with pytest.raises(ValueError, match="same cases"):
+        statistics.mcnemar(first, second[1:])
+
+
+def test_loglog_slope():
+    x = np.array([1.0, 2, 4, 8])
+    assert statistics.loglog_slope(x, 3 * x**-2) == pytest.approx(-2)

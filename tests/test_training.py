@@ -1,0 +1,84 @@
+"""Training: what stops it, and what does not."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from kdrep.population import Population
+from kdrep.training import Recipe, TrainingError, limit_norms, rate_factor, train
+
+KILLABLE = Path(__file__).parent / "killable.py"
+
+
+def start(folder, result, *words):
+    return subprocess.Popen([sys.executable, KILLABLE, folder, result, *words])
+
+
+def test_a_killed_run_ends_with_the_same_figures(tmp_path):
+    assert start(tmp_path / "whole", tmp_path / "whole.pt").wait() == 0
+    process = start(tmp_path / "killed", tmp_path / "killed.pt", "SLOW")
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "killed").glob("*.checkpoint")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert list((tmp_path / "killed").glob("*.checkpoint")), "killed before the first checkpoint"
+    assert not (tmp_path / "killed.pt").exists()
+    assert start(tmp_path / "killed", tmp_path / "killed.pt").wait() == 0
+    whole, killed = torch.load(tmp_path / "whole.pt"), torch.load(tmp_path / "killed.pt")
+    assert torch.equal(whole["test_logits"], killed["test_logits"])
+    assert torch.equal(whole["losses"], killed["losses"])
+    assert not list((tmp_path / "killed").glob("*.checkpoint"))
+
+
+def tiny(loss, recipe):
+    inputs = torch.rand(64, 8, generator=torch.Generator().manual_seed(0))
+    return train(Population((8, 6, 3), [0, 1]), lambda i, _: inputs[i], loss, recipe, examples=torch.arange(64), seed=0)
+
+
+def test_a_loss_that_is_not_finite_names_the_member():
+    def loss(logits, index):
+        return logits.mean((1, 2)) * torch.tensor([1.0, float("nan")])
+
+    with pytest.raises(TrainingError, match=r"member\(s\) \[1\] is not finite in epoch 1"):
+        tiny(loss, Recipe(2))
+
+
+def test_training_lowers_the_loss():
+    losses = tiny(lambda logits, index: (logits - 1).square().mean((1, 2)), Recipe(30, 16, 0.01)).losses
+    assert losses.shape == (30, 2)
+    assert (losses[-1] < 0.1 * losses[0]).all()
+
+
+def test_max_norm_bounds_the_norm_and_leaves_the_rest():
+    population = Population((50, 20, 20, 3), [0])
+    before = [w.clone() for w in population.weights]
+    limit_norms(population, 1.2)
+    for weight, old in zip(population.weights[:-1], before[:-1], strict=True):
+        norms, old_norms = weight.norm(dim=-1), old.norm(dim=-1)
+        assert (norms <= 1.2001).all()
+        assert torch.equal(weight[old_norms <= 1.2], old[old_norms <= 1.2])
+    assert torch.equal(population.weights[-1], before[-1])
+
+
+@pytest.mark.parametrize("decay", ["linear", "cosine"])
+def test_the_rate_warms_up_and_falls_to_zero(decay):
+    recipe = Recipe(1, decay=decay, warmup=0.2)
+    rates = [rate_factor(p / 100, recipe) for p in range(101)]
+    assert rates[0] == 0
+    assert rates[20] == pytest.approx(1)
+    assert rates[100] == pytest.approx(0)
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [dict(epochs=0), dict(batch_size=0), dict(learning_rate=0.0), dict(optimizer="adagrad"), dict(decay="step")],
+)
+def test_a_recipe_says_what_is_wrong(wrong):
+    with pytest.raises(ValueError, match=f"recipe: .*{next(iter(wrong))}"):
+        Recipe(**{"epochs": 1, **wrong})
