@@ -81,8 +81,7 @@ def notebook_objections(folder: Path, notebook: str, fact: dict) -> list[str]:
     if not path.exists():
         found.append(f"the executed notebook {runs.shown(path)} is missing")
     else:
-        cells = json.loads(path.read_text())["cells"]
-        if any(o.get("output_type") == "error" for cell in cells for o in cell.get("outputs", ())):
+        if has_failed(path):
             found.append(f"{runs.shown(path)} holds a failed cell")
         if path.stat().st_size > NOTEBOOK_LIMIT:
             found.append(f"{runs.shown(path)} is larger than {NOTEBOOK_LIMIT:,} bytes")
@@ -91,6 +90,12 @@ def notebook_objections(folder: Path, notebook: str, fact: dict) -> list[str]:
         if not figure.exists() or figure.stat().st_size == 0:
             found.append(f"the figure {runs.shown(figure)} is missing")
     return found
+
+
+def has_failed(path: Path) -> bool:
+    """Whether an executed notebook holds a cell that failed."""
+    cells = json.loads(path.read_text())["cells"]
+    return any(output.get("output_type") == "error" for cell in cells for output in cell.get("outputs", ()))
 
 
 def without_paths(text: str) -> str:

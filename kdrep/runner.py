@@ -14,6 +14,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from kdrep import runs
 from kdrep.profiles import SETTINGS, choose_device, choose_profile, settings
+from kdrep.publishing import has_failed
 from kdrep.results import NOTEBOOKS, as_table, notebook_code, scorecard
 
 
@@ -64,7 +65,8 @@ def reproduce(
 
 def finished(folder: Path, notebook: str, parameters: dict) -> bool:
     """Whether the run holds this notebook executed without failure, with these parameters and today's code."""
-    if notebook == "06_scorecard" or not (folder / "notebooks" / f"{notebook}.ipynb").exists():
+    executed = folder / "notebooks" / f"{notebook}.ipynb"
+    if notebook == "06_scorecard" or not executed.exists() or has_failed(executed):
         return False
     _, facts = runs.read_parts(folder)
     fact = facts.get(notebook)

@@ -24,12 +24,12 @@ def house(tmp_path, monkeypatch):
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
     for name, claim, last in (("00_distillation", "H2.1", "1 / 0"), ("01_mnist", "H3.1", "2 + 2")):
-        parameters = new_code_cell("profile, device, seeds = 'smoke', 'cpu', None", metadata={"tags": ["parameters"]})
+        defaults = "profile = 'smoke'\ndevice = 'cpu'\nseeds = None"
+        parameters = new_code_cell(defaults, metadata={"tags": ["parameters"]})
         cells = [parameters, new_code_cell(START.format(name=name, claim=claim)), new_code_cell(last)]
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(new_notebook(cells=cells, metadata=kernel), notebooks / f"{name}.ipynb")
-    for module in (runner, results):
-        monkeypatch.setattr(module, "NOTEBOOKS", notebooks)
+    monkeypatch.setattr(runner, "NOTEBOOKS", notebooks)
     monkeypatch.setenv("KDREP_RESULTS", str(tmp_path / "run"))
     return tmp_path
 
@@ -41,9 +41,17 @@ def test_a_failing_cell_is_named_and_the_rest_goes_on(house, capsys):
     assert "00_distillation: failed in cell" in text.err
     assert "(1 / 0): ZeroDivisionError" in text.err
     executed = json.loads((house / "run" / "notebooks" / "00_distillation.ipynb").read_text())
-    assert any(output["output_type"] == "error" for cell in executed["cells"] for output in cell["outputs"])
+    assert any(out["output_type"] == "error" for cell in executed["cells"] for out in cell.get("outputs", ()))
     assert "4" in (house / "run" / "notebooks" / "01_mnist.ipynb").read_text()
     assert "H3.1" in text.out
+
+
+def test_a_second_run_keeps_what_is_done_and_tries_again_what_failed(house, capsys):
+    for _ in range(2):
+        runner.reproduce(["00", "01"], "smoke", name=None, seeds=None, device="cpu", fresh=False)
+    text = capsys.readouterr().out.split("Everything is in")[1]
+    assert "01_mnist: done before, kept" in text
+    assert "00_distillation: failed" in text
 
 
 def test_notebooks_are_chosen_by_name_or_number():
