@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -99,8 +100,8 @@ def has_failed(path: Path) -> bool:
 
 
 def without_paths(text: str) -> str:
-    """An executed notebook without papermill's record of where its files lay."""
-    content = json.loads(text)
+    """An executed notebook without papermill's record of where its files lay, and the kernel's temporary folder."""
+    content = json.loads(re.sub(r"/[^\s\"]*/(ipykernel_)\d+/\d+", r"\1cell", text))
     for name in ("input_path", "output_path"):
         content["metadata"].get("papermill", {}).pop(name, None)
     return json.dumps(content, indent=1) + "\n"
