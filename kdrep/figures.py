@@ -6,8 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
+from kdrep.results import NO_DATA
 from kdrep.statistics import over_seeds
 
 SHADES = ("#1b2a41", "#c1440e", "#3e8e7e", "#e0a030", "#7d6b9e", "#8a8a8a")
@@ -164,6 +165,7 @@ def bias_sweep(recovery, label: str, published: float) -> plt.Figure:
         at = float(np.mean(measured["shift"]))
         axis.plot(at, float(np.mean(measured["errors"])), MARKERS[i], color=SHADES[1], markersize=8, label=choice)
     axis.set(xlabel=f"{label} (logits)", ylabel="test errors", yscale="log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.yaxis.set_major_formatter(ScalarFormatter())
     axis.yaxis.set_minor_formatter(NullFormatter())
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)
@@ -219,10 +221,9 @@ def gallery(images, titles: Sequence[str], columns: int) -> plt.Figure:
 
 
 def comparable(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows that have a published figure other than zero beside them and were measured on real data."""
-    return rows[rows["published"].notna() & (rows["published"] != 0) & (rows["verdict"] != "stand-in")].reset_index(
-        drop=True
-    )
+    """The rows measured on real data that have a published figure other than zero beside them."""
+    measured = (rows["verdict"] != "stand-in") & (rows["dataset"] != NO_DATA)
+    return rows[measured & rows["published"].notna() & (rows["published"] != 0)].reset_index(drop=True)
 
 
 def forest(rows: pd.DataFrame) -> plt.Figure:

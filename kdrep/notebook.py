@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from IPython.display import Markdown, display
+from pandas.io.formats.style import Styler
 
 from kdrep import papers, runs
 from kdrep.data import Dataset, describe
@@ -114,7 +115,7 @@ class Run:
         self.figures = [f for f in self.figures if f != path.name] + [path.name]
         return figure
 
-    def finish(self) -> pd.DataFrame:
+    def finish(self) -> Styler:
         """Save rows and facts with the run, and return this notebook's part of the scorecard."""
         facts = {
             "profile": self.profile, "parameters": self.parameters, "device": self.device,
@@ -130,7 +131,7 @@ class Run:
         }  # fmt: skip
         runs.write_part(self.folder, self.notebook, self.rows, facts)
         card = scorecard(pd.DataFrame(self.rows, columns=COLUMNS))
-        return as_table(card[card["notebook"] == self.notebook])
+        return wrapped(as_table(card[card["notebook"] == self.notebook]))
 
 
 def begin(notebook: str, *, profile="auto", seeds=None, device="auto", data_dir=None, results_dir=None) -> Run:
@@ -151,7 +152,7 @@ def begin(notebook: str, *, profile="auto", seeds=None, device="auto", data_dir=
     return run
 
 
-def claims_table(notebook: str) -> pd.DataFrame:
+def claims_table(notebook: str) -> Styler:
     """What the paper claims in this notebook's section, and the published figures."""
     rows = []
     for claim in papers.CLAIMS:
@@ -160,5 +161,11 @@ def claims_table(notebook: str) -> pd.DataFrame:
             rows.append(
                 {"claim": claim.id, "section": claim.section, "the paper says": claim.sentence, "published": figures}
             )
-    with pd.option_context("display.max_colwidth", None):
-        return pd.DataFrame(rows).set_index("claim")
+    return wrapped(pd.DataFrame(rows))
+
+
+def wrapped(table: pd.DataFrame) -> Styler:
+    """A table for a notebook's output, whose long texts are wrapped instead of cut off."""
+    text = {"text-align": "left", "white-space": "normal", "vertical-align": "top"}
+    headings = [{"selector": "th", "props": [("text-align", "left")]}]
+    return table.style.hide(axis="index").set_properties(**text).set_table_styles(headings)

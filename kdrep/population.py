@@ -60,9 +60,8 @@ class Population(nn.Module):
         if not self.generators:
             self.generators = [torch.Generator(hidden.device).manual_seed(seed) for seed in self.seeds]
         shape = hidden.shape[-2:]
-        return hidden * torch.stack(
-            [dropout_mask(shape, rate, hidden.dtype, generator) for generator in self.generators]
-        )
+        masks = [dropout_mask(shape, rate, hidden.dtype, generator) for generator in self.generators]
+        return hidden * (masks[0][None] if len(masks) == 1 else torch.stack(masks))
 
 
 def dropout_mask(shape: Sequence[int], rate: float, dtype: torch.dtype, generator: torch.Generator) -> torch.Tensor:

@@ -20,8 +20,8 @@ class By(NamedTuple):
 TEACHER = dict(
     epochs=By(2, 50, 200), batch_size=512, learning_rate=2e-3, max_norm=3.0, dropout=(0.1, 0.3, 0.3), jitter=2
 )
-BASELINE = dict(epochs=By(1, 20, 40), batch_size=256, learning_rate=0.2, optimizer="sgd")
-STUDENT = dict(epochs=By(2, 40, 120), batch_size=256, learning_rate=1e-3)
+BASELINE = dict(epochs=By(1, 15, 40), batch_size=256, learning_rate=0.2, optimizer="sgd")
+STUDENT = dict(epochs=By(2, 40, 120), batch_size=512, learning_rate=2e-3)
 
 SETTINGS = {
     "00_distillation": dict(
@@ -31,9 +31,11 @@ SETTINGS = {
         small_student=dict(epochs=By(1, 15, 60), batch_size=128, learning_rate=2e-3),
         small_seeds=By(2, 8, 10),
         small_width=By(8, 30, 30),
-        student=dict(epochs=By(1, 10, 40), batch_size=256, learning_rate=2e-3),
-        transfer_width=By(32, 200, 800),
-        ensemble=By(2, 5, 10),
+        groups=By(2, 5, 8),
+        ensemble=By(2, 4, 10),
+        transfer_width=By(32, 100, 800),
+        member=dict(epochs=By(1, 20, 60), batch_size=256, learning_rate=2e-3, jitter=1),
+        student=dict(epochs=By(1, 20, 60), batch_size=256, learning_rate=2e-3),
     ),
     "01_mnist": dict(
         slice=By((2000, 500), None, None),
@@ -43,13 +45,14 @@ SETTINGS = {
         student=STUDENT,
         hard_weight=0.1,
         sweep={
-            30: dict(epochs=By(1, 15, 60), batch_size=128, learning_rate=2e-3),
-            100: dict(epochs=By(1, 12, 60), batch_size=128, learning_rate=2e-3),
-            300: dict(epochs=By(1, 8, 60), batch_size=256, learning_rate=2e-3),
-            800: dict(epochs=By(1, 4, 60), batch_size=256, learning_rate=1e-3),
+            30: dict(epochs=By(1, 30, 60), batch_size=256, learning_rate=4e-3),
+            100: dict(epochs=By(1, 10, 60), batch_size=256, learning_rate=2e-3),
+            300: dict(epochs=By(1, 6, 60), batch_size=512, learning_rate=2e-3),
+            800: dict(epochs=By(1, 4, 60), batch_size=512, learning_rate=2e-3),
         },
         sweep_seeds={30: By(2, 8, 10), 100: By(1, 3, 10), 300: By(1, 3, 5), 800: By(1, 3, 5)},
-        omitted=dict(epochs=By(1, 10, 60), batch_size=256, learning_rate=1e-3),
+        sweep_together={30: 10, 100: 10, 300: 5, 800: 1},
+        omitted=dict(epochs=By(1, 10, 60), batch_size=512, learning_rate=2e-3),
         pair=dict(epochs=By(1, 30, 100), batch_size=128, learning_rate=1e-3),
     ),
     "06_scorecard": dict(seeds=By(1, 1, 1)),
