@@ -38,7 +38,8 @@ def fit(
 
     `members` are the initialisation seeds, `seed` orders the batches that they share; `examples` are the
     training indices that make up the transfer set (all by default); `match_logits` trains by logit
-    matching instead of soft targets; `keep` may name "train_logits" and "weights" to be returned as well.
+    matching instead of soft targets; `keep` may name "train_logits", "weights" and "curve", the test errors after
+    every epoch (epochs, M), to be returned as well.
     """
     images, labels = dataset.train_images.to(device), dataset.train_labels.to(device)
     population = Population(sizes, members, recipe.dropout).to(device)
@@ -48,6 +49,10 @@ def fit(
     else:
         loss = DistillationLoss(len(population), targets, labels, temperature=temperature, hard_weight=hard_weight)
     examples = torch.arange(len(images)) if examples is None else examples
+
+    def test_errors(population: Population) -> torch.Tensor:
+        return torch.tensor(errors(predict(population, dataset.test_images.to(device)), dataset.test_labels))
+
     training = train(
         population,
         Jitter(images, recipe.jitter, precision) if recipe.jitter else plain(images, precision),
@@ -56,6 +61,7 @@ def fit(
         examples=examples.to(device),
         seed=seed,
         precision=precision,
+        observe=test_errors if "curve" in keep else None,
         checkpoint=checkpoint,
         label=label,
     )
@@ -65,6 +71,8 @@ def fit(
         "losses": training.losses,
         "seconds": training.seconds,
     }
+    if "curve" in keep:
+        result["curve"] = training.observed
     if "train_logits" in keep:
         result["train_logits"] = predict(population, images)
     if "weights" in keep:

@@ -31,6 +31,7 @@ SETTINGS = {
         small_student=dict(epochs=By(1, 15, 60), batch_size=128, learning_rate=2e-3),
         small_seeds=By(2, 8, 10),
         small_width=By(8, 30, 30),
+        pairs=By(2, 10, 10),
         groups=By(2, 5, 8),
         ensemble=By(2, 4, 10),
         transfer_width=By(32, 100, 800),
@@ -45,7 +46,7 @@ SETTINGS = {
         student=STUDENT,
         hard_weight=0.1,
         sweep={
-            30: dict(epochs=By(1, 30, 60), batch_size=256, learning_rate=4e-3),
+            30: dict(epochs=By(1, 45, 60), batch_size=256, learning_rate=4e-3),
             100: dict(epochs=By(1, 10, 60), batch_size=256, learning_rate=2e-3),
             300: dict(epochs=By(1, 6, 60), batch_size=512, learning_rate=2e-3),
             800: dict(epochs=By(1, 4, 60), batch_size=512, learning_rate=2e-3),

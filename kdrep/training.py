@@ -27,10 +27,12 @@ class TrainingError(RuntimeError):
 
 
 class Training(NamedTuple):
-    """Mean losses (epochs, M), and the seconds that the training took, earlier tries of a killed run included."""
+    """Mean losses (epochs, M); the seconds that the training took, earlier tries of a killed run included; and
+    what was observed after each epoch (epochs, …), None if nothing was."""
 
     losses: torch.Tensor
     seconds: float
+    observed: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def train(
     seed: int,
     precision: torch.dtype = torch.float32,
     rate_shares: Sequence[float] | None = None,
+    observe: Callable[[Population], torch.Tensor] | None = None,
     checkpoint: Path | None = None,
     label: str = "training",
 ) -> Training:
@@ -122,7 +125,8 @@ def train(
 
     `inputs(index, generator)` gives a batch (B, features), `loss(logits, index)` the losses (M,);
     `examples` (n,) are the indices to train on; `rate_shares` (M,) scale the learning rate of each
-    member. With `checkpoint`, the state is saved there and training goes on from it if it exists.
+    member. `observe(population)` is called after every epoch, in evaluation mode, and gives a tensor to keep.
+    With `checkpoint`, the state is saved there and training goes on from it if it exists.
     Raises TrainingError as soon as an epoch's loss is not finite.
     """
     device = examples.device
@@ -153,13 +157,25 @@ def train(
                 limit_norms(population, recipe.max_norm)
             total += losses.detach()
         history.append(check_finite(total / steps, label, epoch))
+        if observe:
+            state["observed"].append(observation(population, observe))
         if checkpoint and time.monotonic() - saved > CHECKPOINT_EVERY:
             saved = time.monotonic()
-            save_checkpoint(checkpoint, population, optimizer, generator, history, saved - start)
+            save_checkpoint(checkpoint, population, optimizer, generator, state, saved - start)
         bar.update()
     bar.close()
     population.eval()
-    return Training(torch.stack(history), time.monotonic() - start)
+    observed = torch.stack(state["observed"]) if observe else None
+    return Training(torch.stack(history), time.monotonic() - start, observed)
+
+
+@torch.no_grad()
+def observation(population: Population, observe: Callable[[Population], torch.Tensor]) -> torch.Tensor:
+    """What `observe` sees of the population in evaluation mode, on the CPU."""
+    population.eval()
+    seen = observe(population).cpu()
+    population.train()
+    return seen
 
 
 def make_optimizer(population: Population, recipe: Recipe) -> torch.optim.Optimizer:
@@ -200,13 +216,14 @@ def check_finite(losses: torch.Tensor, label: str, epoch: int) -> torch.Tensor:
     return losses
 
 
-def save_checkpoint(path, population, optimizer, generator, history, seconds) -> None:
+def save_checkpoint(path, population, optimizer, generator, progress, seconds) -> None:
     """Write everything that the rest of the training depends on."""
     state = {
         "population": population.state_dict(),
         "optimizer": optimizer.state_dict(),
         "generators": [g.get_state() for g in (generator, *population.generators)],
-        "history": history,
+        "history": progress["history"],
+        "observed": progress["observed"],
         "seconds": seconds,
     }
     save(state, path)
@@ -215,7 +232,7 @@ def save_checkpoint(path, population, optimizer, generator, history, seconds) ->
 def load_checkpoint(path, population, optimizer, generator) -> dict:
     """Restore what `save_checkpoint` wrote; a fresh start if there is none."""
     if path is None or not path.exists():
-        return {"history": [], "seconds": 0.0}
+        return {"history": [], "observed": [], "seconds": 0.0}
     state = load(path)
     population.load_state_dict(state["population"])
     optimizer.load_state_dict(state["optimizer"])

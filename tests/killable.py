@@ -24,6 +24,6 @@ if __name__ == "__main__":
     recipe = training.Recipe(epochs=6, batch_size=64, dropout=(0.1, 0.3, 0.3), jitter=2, max_norm=3.0)
     result = stages.run_stage(
         Path(sys.argv[1]), "teacher", mnist.fit, dataset=data.embedded_digits(), recipe=recipe, sizes=(784, 32, 32, 10),
-        members=[0, 1], keep=["weights"],
+        members=[0, 1], keep=["weights", "curve"],
     )  # fmt: skip
-    torch.save({"test_logits": result["test_logits"], "losses": result["losses"]}, sys.argv[2])
+    torch.save({name: result[name] for name in ("test_logits", "losses", "curve")}, sys.argv[2])

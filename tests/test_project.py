@@ -13,10 +13,11 @@ from kdrep.profiles import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"papers", "profiles", "statistics", "data", "models", "stages", "augment"},
-    {"population"},
-    {"training", "distill"},
-    {"gradients", "latency", "mnist"},
+    {"papers", "profiles", "statistics", "data", "models", "stages", "augment", "lexicon"},
+    {"population", "hmm", "synthesiser"},
+    {"training", "distill", "corpora"},
+    {"gradients", "latency", "mnist", "speech"},
+    {"acoustic"},
     {"results", "figures"},
     {"runs"},
     {"notebook", "runner", "publishing", "doctor"},

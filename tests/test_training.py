@@ -32,6 +32,7 @@ def test_a_killed_run_ends_with_the_same_figures(tmp_path):
     whole, killed = torch.load(tmp_path / "whole.pt"), torch.load(tmp_path / "killed.pt")
     assert torch.equal(whole["test_logits"], killed["test_logits"])
     assert torch.equal(whole["losses"], killed["losses"])
+    assert torch.equal(whole["curve"], killed["curve"])
     assert not list((tmp_path / "killed").glob("*.checkpoint"))
 
 

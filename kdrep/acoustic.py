@@ -1,0 +1,271 @@
+"""Acoustic models trained and tested: the experiments of Hinton et al. 2015, sections 4 and 6."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from kdrep.corpora import Corpus
+from kdrep.distill import DistillationLoss, arithmetic_mean, soft_targets
+from kdrep.hmm import Loops, decode
+from kdrep.lexicon import make_states
+from kdrep.population import Population
+from kdrep.speech import (
+    AFTER,
+    BEFORE,
+    LONGEST,
+    MELS,
+    Utterances,
+    Windows,
+    label,
+    log_priors,
+    make_utterances,
+    scaled_likelihoods,
+    train_aligner,
+    word_errors,
+)  # fmt: skip
+from kdrep.training import Recipe, train
+
+STATES = make_states()
+INPUTS = (BEFORE + 1 + AFTER) * MELS
+PENALTIES = (0.0, 2.5, 5.0, 7.5, 10.0, 15.0, 20.0)
+PREDICTION_BATCH = 8192
+EVEN = 10  # every tenth recording of a speaker and word is held out of training
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Utterances and the state of every frame (F,), from forced alignment."""
+
+    utterances: Utterances
+    labels: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Task:
+    """What acoustic models learn from and are tested on: connected digits, single ones, and the HMM's transitions."""
+
+    train: Labelled
+    held_out: Labelled
+    test: Labelled
+    single: Utterances
+    loops: Loops
+    priors: torch.Tensor
+    changes: list[float]
+    likelihoods: list[float]
+
+
+def layers(width: int, depth: int = 8) -> tuple[int, ...]:
+    """Layer sizes of the paper's acoustic model: 26 frames of 40 coefficients, hidden layers, a softmax over states."""
+    return (INPUTS, *[width] * depth, len(STATES))
+
+
+def test_conditions(corpus: Corpus) -> dict[str, torch.Tensor]:
+    """Masks (N,) of test recordings: each speaker left out in turn, then the publisher's own test part."""
+    masks = {s: torch.tensor([name == s for name in corpus.speakers]) for s in sorted(set(corpus.speakers))}
+    return masks | {"official split": corpus.official_test}
+
+
+def held_out(corpus: Corpus) -> torch.Tensor:
+    """Mask (N,) of every tenth recording of each speaker and word, for choices without test recordings."""
+    seen: dict[tuple[str, str], int] = {}
+    marks = []
+    for key in zip(corpus.speakers, corpus.words, strict=True):
+        seen[key] = seen.get(key, 0) + 1
+        marks.append(seen[key] % EVEN == 0)
+    return torch.tensor(marks)
+
+
+def align_corpus(corpus: Corpus, test: torch.Tensor, *, noise: float | None = None, seed: int = 0) -> dict:
+    """Train the aligner on the training recordings, one by one; it labels the connected strings of all parts."""
+    parts = split(corpus, test)
+    aligner = train_aligner(make_utterances(parts["train"]), STATES)
+    strings = {name: connected(part, noise, seed) for name, part in parts.items()}
+    # Noise is added after the labels are known: they are those of the clean recordings.
+    clean = strings if noise is None else {name: connected(part, None, seed) for name, part in parts.items()}
+    return {
+        "labels": {name: label(clean[name], STATES, aligner) for name in parts},
+        "stay": aligner.loops.stay, "leave": aligner.loops.leave,
+        "changes": aligner.changes, "likelihoods": aligner.likelihoods,
+    }  # fmt: skip
+
+
+def split(corpus: Corpus, test: torch.Tensor) -> dict[str, Corpus]:
+    """The training, held-out and test recordings."""
+    held = held_out(corpus)
+    return {
+        "train": corpus.where(~test & ~held), "held out": corpus.where(~test & held), "test": corpus.where(test)
+    }  # fmt: skip
+
+
+def connected(corpus: Corpus, noise: float | None, seed: int) -> Utterances:
+    """Strings of one to seven digits of a speaker, every recording in one of them."""
+    return make_utterances(corpus, words=(1, LONGEST), seed=seed, noise=noise)
+
+
+def make_task(
+    corpus: Corpus, test: torch.Tensor, alignment: dict, *, noise: float | None = None, seed: int = 0
+) -> Task:
+    """Utterances with the labels of `align_corpus`."""
+    parts = split(corpus, test)
+    labelled = {name: Labelled(connected(part, noise, seed), alignment["labels"][name]) for name, part in parts.items()}
+    return Task(
+        labelled["train"], labelled["held out"], labelled["test"], make_utterances(parts["test"], noise=noise),
+        Loops(alignment["stay"], alignment["leave"]), log_priors(labelled["train"].labels, len(STATES)),
+        alignment["changes"], alignment["likelihoods"],
+    )  # fmt: skip
+
+
+def windows(utterances: Utterances, device: str, precision: torch.dtype, noise: float = 0.0) -> Windows:
+    """The windows of utterances on a device."""
+    return Windows(utterances.features.to(device), utterances.lengths, precision, noise)
+
+
+@torch.no_grad()
+def predict(population: Population, inputs: Windows, precision: torch.dtype) -> torch.Tensor:
+    """Logits (M, F, states) of all frames, on the CPU."""
+    training = population.training
+    population.eval()
+    device = population.correction.device
+    parts = []
+    for index in torch.arange(len(inputs), device=device).split(PREDICTION_BATCH):
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
+            parts.append(population(inputs(index)).float().cpu())
+    population.train(training)
+    return torch.cat(parts, 1)
+
+
+def fit(
+    task: Task, recipe: Recipe, *, width: int, depth: int, members: Sequence[int],
+    teacher_logits: torch.Tensor | None = None, temperature: float | Sequence[float] = 1.0,
+    hard_weight: float | Sequence[float] = 1.0, noise: float = 0.0, frames: torch.Tensor | None = None,
+    own_frames: torch.Tensor | None = None, observe=None, seed: int = 0, device: str = "cpu",
+    precision: torch.dtype = torch.float32, checkpoint: Path | None = None, label: str = "training",
+):  # fmt: skip
+    """Train a population of acoustic models on a task's training frames: the population and its Training.
+
+    `frames` are the indices to train on (all by default), `own_frames` (M, F) says which of them each member
+    sees; `noise` is the standard deviation of the noise on the inputs.
+    """
+    labels = task.train.labels.to(device)
+    population = Population(layers(width, depth), members, recipe.dropout).to(device)
+    targets = None if teacher_logits is None else teacher_logits.to(device)
+    mask = None if own_frames is None else own_frames.to(device)
+    loss = DistillationLoss(
+        len(population), targets, labels, temperature=temperature, hard_weight=hard_weight, mask=mask
+    )
+    frames = torch.arange(len(labels)) if frames is None else frames
+    training = train(
+        population, windows(task.train.utterances, device, precision, noise), loss, recipe,
+        examples=frames.to(device), seed=seed, precision=precision, observe=observe, checkpoint=checkpoint, label=label,
+    )  # fmt: skip
+    return population, training
+
+
+def recognise(logits: torch.Tensor, utterances: Utterances, task: Task, penalty: float) -> list[int]:
+    """Word errors of every utterance; logits (F, states)."""
+    scores = scaled_likelihoods(logits, task.priors)
+    found = decode(scores, utterances.lengths, STATES, task.loops, penalty=penalty)
+    return word_errors(utterances.transcripts, found)
+
+
+def choose_penalty(logits: torch.Tensor, task: Task) -> tuple[float, list[int]]:
+    """The insertion penalty with the fewest word errors on held-out recordings, and the errors with each."""
+    errors = [sum(recognise(logits, task.held_out.utterances, task, penalty)) for penalty in PENALTIES]
+    return PENALTIES[errors.index(min(errors))], errors
+
+
+def measure(distributions: torch.Tensor, singles: torch.Tensor, task: Task, penalty: float) -> dict:
+    """What M models' logits on the test strings (M, F, states) and single recordings are worth: predictions (M, F)
+    and the word errors of every utterance, (M, U) each."""
+    return {
+        "predictions": distributions.argmax(-1).to(torch.uint8),
+        "words": torch.tensor([recognise(d, task.test.utterances, task, penalty) for d in distributions]),
+        "single": torch.tensor([recognise(d, task.single, task, penalty) for d in singles]),
+    }
+
+
+def train_ensemble(
+    task: Task, recipe: Recipe, *, width: int, depth: int, members: int, parts: bool = False, example: int = 0,
+    seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32, checkpoint: Path | None = None,
+    label: str = "training",
+) -> dict:  # fmt: skip
+    """Train the members on labels and measure them, and the ensembles of 1 to all of them, on the test recordings.
+
+    With `parts`, every member sees four fifths of the training utterances, each another four (H4.2). Returns what
+    `measure` gives for the members, and for the arithmetic and the geometric mean; the geometric mean's logits
+    on the training frames, from which students learn; and the posteriors of one utterance for a figure.
+    """
+    own = own_parts(task.train.utterances, members) if parts else None
+    population, training = fit(
+        task, recipe, width=width, depth=depth, members=[1000 * seed + m for m in range(members)], own_frames=own,
+        seed=seed, device=device, precision=precision, checkpoint=checkpoint, label=label,
+    )  # fmt: skip
+    on = {
+        name: predict(population, windows(utterances, device, precision), precision)
+        for name, utterances in (
+            ("held out", task.held_out.utterances), ("test", task.test.utterances), ("single", task.single)
+        )
+    }  # fmt: skip
+    taught = predict(population, windows(task.train.utterances, device, precision), precision)
+    penalty, errors = choose_penalty(on["held out"].mean(0), task)
+    means = {
+        name: measure(mean(on["test"])[None], mean(on["single"])[None], task, penalty)
+        for name, mean in (("arithmetic", log_arithmetic_mean), ("geometric", geometric_logits))
+    }
+    sizes = [log_arithmetic_mean(on["test"][: m + 1]).argmax(-1) for m in range(members)]
+    return {
+        "members": measure(on["test"], on["single"], task, penalty), "means": means,
+        "by_size": [float((p == task.test.labels).double().mean()) for p in sizes],
+        "penalty": penalty, "penalty_errors": errors,
+        "train_accuracy": [float(a) for a in (taught.argmax(-1) == task.train.labels).double().mean(1)],
+        "teacher_logits": taught.mean(0).half(), "losses": training.losses, "seconds": training.seconds,
+        "posteriors": posteriors(torch.stack([on["test"][0], log_arithmetic_mean(on["test"])]), task, example),
+    }  # fmt: skip
+
+
+def log_arithmetic_mean(logits: torch.Tensor) -> torch.Tensor:
+    """Logits (F, states) of the arithmetic mean of M distributions; logits (M, F, states)."""
+    return arithmetic_mean(logits).clamp(min=1e-30).log()
+
+
+def geometric_logits(logits: torch.Tensor) -> torch.Tensor:
+    """Logits (F, states) of the geometric mean of M distributions."""
+    return logits.mean(0)
+
+
+def own_parts(utterances: Utterances, members: int, leave_out: int = 5) -> torch.Tensor:
+    """Mask (M, F): member m does without every fifth utterance, from the m-th on."""
+    number = torch.arange(len(utterances))
+    return torch.stack([utterances.frames_of(number % leave_out != m % leave_out) for m in range(members)])
+
+
+def posteriors(logits: torch.Tensor, task: Task, example: int) -> torch.Tensor:
+    """Probabilities (M, frames, states) of one test utterance."""
+    marks = torch.arange(len(task.test.utterances)) == example
+    return soft_targets(logits[:, task.test.utterances.frames_of(marks)])
+
+
+def train_students(
+    task: Task, recipe: Recipe, *, width: int, depth: int, teacher_logits: torch.Tensor, penalty: float,
+    members: Sequence[int], temperature: Sequence[float], hard_weight: Sequence[float], noise: float = 0.0,
+    example: int = 0, seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32,
+    checkpoint: Path | None = None, label: str = "training",
+) -> dict:  # fmt: skip
+    """Distil single models of the same size from an ensemble, and measure them (see `measure`) on the test
+    recordings and, by frame accuracy, on the held-out ones."""
+    population, training = fit(
+        task, recipe, width=width, depth=depth, members=members, teacher_logits=teacher_logits.float(),
+        temperature=temperature, hard_weight=hard_weight, noise=noise, seed=seed, device=device, precision=precision,
+        checkpoint=checkpoint, label=label,
+    )  # fmt: skip
+    held, test, single = (
+        predict(population, windows(utterances, device, precision), precision)
+        for utterances in (task.held_out.utterances, task.test.utterances, task.single)
+    )
+    chosen = (held.argmax(-1) == task.held_out.labels).double().mean(1)
+    return {
+        "members": measure(test, single, task, penalty), "held_out_accuracy": chosen.tolist(),
+        "posteriors": posteriors(test, task, example), "losses": training.losses, "seconds": training.seconds,
+    }  # fmt: skip

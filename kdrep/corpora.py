@@ -1,0 +1,229 @@
+"""Speech corpora: recordings of single spoken words, found, downloaded, verified, or stood in for."""
+
+import hashlib
+import os
+import tarfile
+import tempfile
+import urllib.request
+import wave
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torchaudio.datasets import SPEECHCOMMANDS
+from torchaudio.functional import resample
+
+from kdrep.data import DataError, folders, quick_to_give_up
+from kdrep.lexicon import DIGITS
+from kdrep.synthesiser import SAMPLE_RATE as SYNTHETIC_RATE
+from kdrep.synthesiser import speak
+
+FSDD_URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.tar.gz"
+FSDD_SHA256 = "c8561bca57f668363317b9a5c554392cae37561fa99077368d9a9f32b9618584"
+FSDD_COUNT = 3000
+FSDD_RATE = 8000
+COMMANDS = "SpeechCommands/speech_commands_v0.02"
+COMMANDS_RATE = 16000
+SHORTEST = 0.05  # seconds that a recording must last
+STAND_IN = "synthetic-digits"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """N recordings of single words: waves of int16 samples at `rate` Hz, the word and the speaker of each.
+
+    `official_test` (N,) marks the publisher's own test part; `real` says whether these are whole and genuine.
+    """
+
+    name: str
+    rate: int
+    waves: tuple[torch.Tensor, ...]
+    words: tuple[str, ...]
+    speakers: tuple[str, ...]
+    official_test: torch.Tensor
+    real: bool
+    origin: str
+
+    def __post_init__(self):
+        counts = {len(self.waves), len(self.words), len(self.speakers), len(self.official_test)}
+        if len(counts) != 1:
+            raise DataError(f"{self.name}: waves, words, speakers and test marks differ in number: {sorted(counts)}")
+
+    def __len__(self) -> int:
+        return len(self.waves)
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 over recordings and labels: part of the key of everything that is made from them."""
+        digest = hashlib.sha256(f"{self.name} {self.rate} {self.official_test.tolist()}".encode())
+        for recording, word, speaker in zip(self.waves, self.words, self.speakers, strict=True):
+            digest.update(f"{word} {speaker} ".encode() + recording.numpy().tobytes())
+        return digest.hexdigest()
+
+    def where(self, chosen: Sequence[bool] | torch.Tensor) -> "Corpus":
+        """The recordings that are marked."""
+        kept = torch.as_tensor(chosen).nonzero().flatten().tolist()
+        waves, words, speakers = (tuple(v[i] for i in kept) for v in (self.waves, self.words, self.speakers))
+        return replace(self, waves=waves, words=words, speakers=speakers, official_test=self.official_test[kept])
+
+    def head(self, speakers: int, recordings: int) -> "Corpus":
+        """The first recordings of every word of the first speakers, for a smoke run: no longer the real thing."""
+        first = sorted(set(self.speakers))[:speakers]
+        taken: dict[tuple[str, str], int] = {}
+        chosen = []
+        for key in zip(self.speakers, self.words, strict=True):
+            taken[key] = taken.get(key, 0) + 1
+            chosen.append(key[0] in first and taken[key] <= recordings)
+        part = self.where(chosen)
+        return replace(part, name=f"{self.name}-slice", real=False, origin=f"a slice of {self.origin}")
+
+
+def describe_corpus(corpus: Corpus) -> str:
+    """Name, sizes and origin, and a warning where it is a stand-in."""
+    minutes = sum(map(len, corpus.waves)) / corpus.rate / 60
+    warning = "" if corpus.real else "\n** STAND-IN: nothing below may be compared with the paper **"
+    return (
+        f"{corpus.name}: {len(corpus):,} recordings, {minutes:.1f} minutes of {len(set(corpus.speakers))} speakers, "
+        f"{corpus.rate} Hz, {corpus.origin}{warning}"
+    )
+
+
+def load_spoken_digits(data_dir: str | Path | None = None, *, download: bool = True) -> Corpus:
+    """The Free Spoken Digit Dataset (Jackson et al., v1.0.10) from disk, else downloaded, else synthetic digits.
+
+    Its test part are takes 0 to 4 of every speaker and digit. Raises DataError if a file is there and damaged.
+    """
+    places = folders(data_dir)
+    for place in places:
+        if (place / "fsdd" / "recordings").is_dir():
+            return read_spoken_digits(place / "fsdd" / "recordings")
+    if download and not os.environ.get("KDREP_OFFLINE"):
+        try:
+            return download_spoken_digits(places[-1])
+        except OSError:
+            pass
+    return synthetic_digits()
+
+
+def read_spoken_digits(folder: Path) -> Corpus:
+    """All recordings `{digit}_{speaker}_{take}.wav` of a folder, checked against the published content."""
+    remedy = f"delete {folder} and run `python -m kdrep data`, or copy the publisher's recordings there"
+    paths = sorted(folder.glob("*.wav"))
+    if len(paths) != FSDD_COUNT:
+        raise DataError(f"{folder}: {FSDD_COUNT} recordings are expected, not {len(paths)}; {remedy}")
+    waves = tuple(read_wave(path, FSDD_RATE) for path in paths)
+    digest = hashlib.sha256()
+    for path, samples in zip(paths, waves, strict=True):
+        digest.update(path.name.encode() + samples.numpy().tobytes())
+    if digest.hexdigest() != FSDD_SHA256:
+        raise DataError(f"{folder}: the recordings are not those of version 1.0.10; {remedy}")
+    digits, speakers, takes = zip(*(path.stem.split("_") for path in paths), strict=True)
+    test = torch.tensor([int(take) < 5 for take in takes])
+    words = tuple(DIGITS[int(digit)] for digit in digits)
+    return Corpus("spoken-digits", FSDD_RATE, waves, words, speakers, test, True, "the publisher's recordings")
+
+
+def download_spoken_digits(folder: Path) -> Corpus:
+    """Download the publisher's archive into `folder`: aside, verified, then renamed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="download-") as aside, quick_to_give_up():
+        archive, _ = urllib.request.urlretrieve(FSDD_URL, Path(aside) / "fsdd.tar.gz")
+        with tarfile.open(archive) as packed:
+            packed.extractall(aside, filter="data")
+        (recordings,) = Path(aside).glob("*/recordings")
+        corpus = read_spoken_digits(recordings)
+        target = folder / "fsdd" / "recordings"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            os.replace(recordings, target)
+    return corpus
+
+
+def load_speech_commands(data_dir: str | Path | None = None, *, download: bool = False) -> Corpus:
+    """The spoken digits of Speech Commands v0.02 (Warden 2018), with its own list of test files.
+
+    Downloaded (2.4 GB) only on request. Raises DataError if it is nowhere.
+    """
+    places = folders(data_dir)
+    for place in places:
+        if (place / COMMANDS / "testing_list.txt").exists():
+            return read_speech_commands(place)
+    if not download:
+        raise DataError(
+            f"{places[-1] / COMMANDS}: no Speech Commands here; run `python -m kdrep data speechcommands` "
+            "with a network, or unpack the publisher's archive there"
+        )
+    places[-1].mkdir(parents=True, exist_ok=True)
+    SPEECHCOMMANDS(places[-1], download=True)
+    return read_speech_commands(places[-1])
+
+
+def read_speech_commands(folder: Path) -> Corpus:
+    """The digits among the recordings in torchaudio's layout under `folder`."""
+    root = folder / COMMANDS
+    test_files = set((root / "testing_list.txt").read_text().split())
+    paths = [path for word in DIGITS for path in sorted((root / word).glob("*_nohash_*.wav"))]
+    if not paths:
+        raise DataError(f"{root}: no recordings of the words {', '.join(DIGITS)}; unpack the archive again")
+    names = [path.relative_to(root).as_posix() for path in paths]
+    waves = tuple(read_wave(path, COMMANDS_RATE) for path in paths)
+    test = torch.tensor([name in test_files for name in names])
+    speakers = tuple(path.stem.split("_")[0] for path in paths)
+    words = tuple(path.parent.name for path in paths)
+    return Corpus("speech-commands", COMMANDS_RATE, waves, words, speakers, test, True, "the publisher's recordings")
+
+
+CORPORA = {"digits": load_spoken_digits, "speechcommands": load_speech_commands}
+
+
+def read_wave(path: Path, rate: int) -> torch.Tensor:
+    """Samples (n,) int16 of a 16-bit PCM file, at `rate` Hz.
+
+    Channels are averaged and another sampling rate is converted; clipped samples stay as they are. Raises
+    DataError, with the file's name, if it is no such file, is truncated, shorter than 50 ms, or silent throughout.
+    """
+    try:
+        with wave.open(str(path)) as file:
+            channels, width, found_rate, count = file.getparams()[:4]
+            content = file.readframes(count)
+    except (OSError, EOFError, wave.Error) as error:
+        raise DataError(f"{path}: no readable WAV file ({error}); copy the publisher's file there") from error
+    if width != 2:
+        raise DataError(f"{path}: 16-bit samples are needed, not {8 * width}-bit ones; convert it")
+    if len(content) != 2 * channels * count:
+        raise DataError(f"{path}: truncated: {len(content)} of {2 * channels * count} bytes; copy it again")
+    samples = np.frombuffer(content, dtype="<i2").reshape(-1, channels)
+    return checked_wave(mixed(samples, found_rate, rate), rate, str(path))
+
+
+def mixed(samples: np.ndarray, found_rate: int, rate: int) -> torch.Tensor:
+    """Samples (n, channels) int16 as one channel (n,) int16 at `rate`."""
+    if samples.shape[1] == 1 and found_rate == rate:
+        return torch.from_numpy(samples[:, 0].astype(np.int16))
+    mono = torch.from_numpy(samples.astype(np.float32)).mean(1)
+    return resample(mono, found_rate, rate).round().clamp(-(2**15), 2**15 - 1).to(torch.int16)
+
+
+def checked_wave(samples: torch.Tensor, rate: int, name: str) -> torch.Tensor:
+    """The samples, if they last long enough and are not silent throughout."""
+    if len(samples) < SHORTEST * rate:
+        raise DataError(f"{name}: {len(samples)} samples are no recording of a word; record or copy it again")
+    if not bool((samples != samples[0]).any()):
+        raise DataError(f"{name}: silent throughout; record or copy it again")
+    return samples
+
+
+def synthetic_digits(speakers: int = 6, takes: int = 10) -> Corpus:
+    """Stand-in that needs no network: the digits as a simple formant synthesiser speaks them."""
+    keys = [(s, word, take) for s in range(speakers) for word in DIGITS for take in range(takes)]
+    waves = tuple(speak(word, speaker=s, take=take) for s, word, take in keys)
+    words, names = tuple(k[1] for k in keys), tuple(f"voice{k[0]}" for k in keys)
+    test = torch.tensor([take < max(1, takes // 10) for *_, take in keys])
+    return Corpus(STAND_IN, SYNTHETIC_RATE, waves, words, names, test, False, "a deterministic synthesiser")
+
+
+def clipped(waves: Iterable[torch.Tensor], share: float = 0.001) -> int:
+    """How many recordings have more than this share of their samples at full scale."""
+    return sum(bool((w.abs().to(torch.int32) >= 2**15 - 1).float().mean() > share) for w in waves)
