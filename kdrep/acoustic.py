@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import torch
 
 from kdrep.corpora import Corpus
@@ -61,7 +63,7 @@ def layers(width: int, depth: int = 8) -> tuple[int, ...]:
     return (INPUTS, *[width] * depth, len(STATES))
 
 
-def test_conditions(corpus: Corpus) -> dict[str, torch.Tensor]:
+def conditions(corpus: Corpus) -> dict[str, torch.Tensor]:
     """Masks (N,) of test recordings: each speaker left out in turn, then the publisher's own test part."""
     masks = {s: torch.tensor([name == s for name in corpus.speakers]) for s in sorted(set(corpus.speakers))}
     return masks | {"official split": corpus.official_test}
@@ -163,8 +165,8 @@ def fit(
     return population, training
 
 
-def recognise(logits: torch.Tensor, utterances: Utterances, task: Task, penalty: float) -> list[int]:
-    """Word errors of every utterance; logits (F, states)."""
+def recognise(logits: torch.Tensor, utterances: Utterances, task: Task, penalty: float) -> list[list[int]]:
+    """Substitutions, deletions and insertions of every utterance; logits (F, states)."""
     scores = scaled_likelihoods(logits, task.priors)
     found = decode(scores, utterances.lengths, STATES, task.loops, penalty=penalty)
     return word_errors(utterances.transcripts, found)
@@ -172,13 +174,13 @@ def recognise(logits: torch.Tensor, utterances: Utterances, task: Task, penalty:
 
 def choose_penalty(logits: torch.Tensor, task: Task) -> tuple[float, list[int]]:
     """The insertion penalty with the fewest word errors on held-out recordings, and the errors with each."""
-    errors = [sum(recognise(logits, task.held_out.utterances, task, penalty)) for penalty in PENALTIES]
+    errors = [sum(map(sum, recognise(logits, task.held_out.utterances, task, p))) for p in PENALTIES]
     return PENALTIES[errors.index(min(errors))], errors
 
 
 def measure(distributions: torch.Tensor, singles: torch.Tensor, task: Task, penalty: float) -> dict:
     """What M models' logits on the test strings (M, F, states) and single recordings are worth: predictions (M, F)
-    and the word errors of every utterance, (M, U) each."""
+    and the substitutions, deletions and insertions of every utterance, (M, U, 3) each."""
     return {
         "predictions": distributions.argmax(-1).to(torch.uint8),
         "words": torch.tensor([recognise(d, task.test.utterances, task, penalty) for d in distributions]),
@@ -269,3 +271,123 @@ def train_students(
         "members": measure(test, single, task, penalty), "held_out_accuracy": chosen.tolist(),
         "posteriors": posteriors(test, task, example), "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip
+
+
+def part_of(task: Task, share: float, seed: int, *, by: str = "utterances") -> torch.Tensor:
+    """Indices of the training frames of a random part; the parts of one seed are nested.
+
+    `by` utterances: whole strings, until their frames make up the share; by frames: any frames.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    utterances = task.train.utterances
+    total = len(task.train.labels)
+    if by == "frames":
+        return torch.randperm(total, generator=generator)[: max(1, round(share * total))].sort().values
+    order = torch.randperm(len(utterances), generator=generator)
+    frames = utterances.lengths[order].cumsum(0)
+    marks = torch.zeros(len(utterances), dtype=torch.bool)
+    marks[order[: int((frames < share * total).sum()) + 1]] = True
+    return utterances.frames_of(marks).nonzero().flatten()
+
+
+def learn_from_part(
+    task: Task, recipe: Recipe, *, frames: torch.Tensor, width: int, depth: int, members: Sequence[int],
+    teacher_logits: torch.Tensor | None, temperature: Sequence[float], hard_weight: Sequence[float],
+    keep: Sequence[str] = (), sample: int = 4000, seed: int = 0, device: str = "cpu",
+    precision: torch.dtype = torch.float32, checkpoint: Path | None = None, label: str = "training",
+) -> dict:  # fmt: skip
+    """Train on a part of the frames; accuracy (M,) on these frames, the held-out and the test ones.
+
+    `curve` (epochs, 3, M) holds the three after every epoch, on `sample` frames of each. `keep` may name
+    "train_logits", (M, F, states) of all training frames, to be returned as well.
+    """
+    inputs = {
+        name: (windows(part.utterances, device, precision), part.labels.to(device))
+        for name, part in (("train", task.train), ("held out", task.held_out), ("test", task.test))
+    }
+    chosen = {"train": frames, **{n: torch.arange(len(inputs[n][1])) for n in ("held out", "test")}}
+    picked = {name: spread(index, sample).to(device) for name, index in chosen.items()}
+
+    def accuracies(population: Population, indices: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.stack([accuracy(population, *inputs[n], index, precision) for n, index in indices.items()])
+
+    population, training = fit(
+        task, recipe, width=width, depth=depth, members=members, teacher_logits=teacher_logits,
+        temperature=temperature, hard_weight=hard_weight, frames=frames, seed=seed, device=device,
+        precision=precision, observe=lambda p: accuracies(p, picked), checkpoint=checkpoint, label=label,
+    )  # fmt: skip
+    final = accuracies(population, {name: index.to(device) for name, index in chosen.items()}).cpu()
+    result = dict(zip(chosen, final, strict=True)) | {"curve": training.observed, "seconds": training.seconds}
+    if "train_logits" in keep:
+        result["train_logits"] = predict(population, inputs["train"][0], precision).half()
+    return result
+
+
+def spread(index: torch.Tensor, count: int) -> torch.Tensor:
+    """At most so many of the indices, evenly spread."""
+    return index[torch.linspace(0, len(index) - 1, min(count, len(index))).long()]
+
+
+@torch.no_grad()
+def accuracy(
+    population: Population, inputs: Windows, labels: torch.Tensor, index: torch.Tensor, precision
+) -> torch.Tensor:
+    """Per cent (M,) of the frames `index` whose state is found."""
+    right = torch.zeros(len(population), device=labels.device)
+    for part in index.split(PREDICTION_BATCH):
+        with torch.autocast(labels.device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
+            right += (population(inputs(part)).argmax(-1) == labels[part]).sum(1)
+    return 100 * right / len(index)
+
+
+def frame_accuracy(task: Task, measured: dict) -> list[float]:
+    """Per cent of the test frames that each model of `measure` finds."""
+    return (100 * (measured["predictions"] == task.test.labels).double().mean(1)).tolist()
+
+
+def error_rates(task: Task, measured: dict) -> tuple[list[float], list[float]]:
+    """Word errors of each model in per cent of the words, on the test strings and on the single recordings."""
+    count = sum(map(len, task.single.transcripts))
+    return tuple((100 * measured[kind].sum((1, 2)) / count).tolist() for kind in ("words", "single"))
+
+
+def table(task: Task, ensemble: dict, students: dict, temperatures: Sequence[float], seeds: int) -> pd.DataFrame:
+    """Frame accuracy and error rates in per cent: the members' mean, the ensembles, and students, means over seeds."""
+    lines = {}
+    for name, measured in {"baseline": ensemble["members"], "ensemble": ensemble["means"]["arithmetic"]}.items():
+        lines[name] = figures_of(task, measured, slice(None))
+    lines["ensemble, geometric mean"] = figures_of(task, ensemble["means"]["geometric"], slice(None))
+    for i, name in enumerate(student_names(temperatures)):
+        lines[name] = figures_of(task, students["members"], slice(i * seeds, (i + 1) * seeds))
+    return pd.DataFrame(lines, index=["frame accuracy", "word error rate", "single-digit error rate"]).T
+
+
+def student_names(temperatures: Sequence[float]) -> list[str]:
+    """The students' lines in `table`: a control without soft targets, then one a temperature."""
+    return ["labels alone", *[f"T = {t:g}" for t in temperatures]]
+
+
+def figures_of(task: Task, measured: dict, models: slice) -> list[float]:
+    """Means over some of the models of `measure`: frame accuracy, word error rate, single-digit error rate, in %."""
+    return [float(np.mean(values[models])) for values in (frame_accuracy(task, measured), *error_rates(task, measured))]
+
+
+def words_of(ensemble: dict, students: dict, line: str, temperatures: Sequence[float], seeds: int) -> torch.Tensor:
+    """Substitutions, deletions and insertions in every test string (U, 3) of a line of `table`: means over models."""
+    if line in ("baseline", "ensemble"):
+        measured = ensemble["members"] if line == "baseline" else ensemble["means"]["arithmetic"]
+        return measured["words"].double().mean(0)
+    i = student_names(temperatures).index(line)
+    return students["members"]["words"][i * seeds : (i + 1) * seeds].double().mean(0)
+
+
+def phone_confusion(parts: Sequence[tuple[Task, torch.Tensor]]) -> tuple[np.ndarray, list[str]]:
+    """Per cent of each phone's frames that are taken for each phone (P, P), and the phones; the diagonal is empty."""
+    phones = list(dict.fromkeys(STATES.phones))
+    number = torch.tensor([phones.index(phone) for phone in STATES.phones])
+    counts = torch.zeros(len(phones), len(phones), dtype=torch.float64)
+    for task, predictions in parts:
+        pairs = number[task.test.labels] * len(phones) + number[predictions.long()]
+        counts += torch.bincount(pairs, minlength=len(phones) ** 2).view_as(counts)
+    share = (100 * counts / counts.sum(1, keepdim=True).clamp(min=1)).fill_diagonal_(float("nan"))
+    return share.numpy(), phones

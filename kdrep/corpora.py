@@ -15,7 +15,8 @@ import torch
 from torchaudio.datasets import SPEECHCOMMANDS
 from torchaudio.functional import resample
 
-from kdrep.data import DataError, folders, quick_to_give_up
+from kdrep.data import DATASETS, DataError, Dataset, folders, quick_to_give_up
+from kdrep.data import describe as describe_images
 from kdrep.lexicon import DIGITS
 from kdrep.synthesiser import SAMPLE_RATE as SYNTHETIC_RATE
 from kdrep.synthesiser import speak
@@ -27,7 +28,7 @@ FSDD_RATE = 8000
 COMMANDS = "SpeechCommands/speech_commands_v0.02"
 COMMANDS_RATE = 16000
 SHORTEST = 0.05  # seconds that a recording must last
-STAND_IN = "synthetic-digits"
+STAND_IN = "embedded-speech"
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,10 @@ class Corpus:
         return replace(part, name=f"{self.name}-slice", real=False, origin=f"a slice of {self.origin}")
 
 
-def describe_corpus(corpus: Corpus) -> str:
+def describe(corpus: Corpus | Dataset) -> str:
     """Name, sizes and origin, and a warning where it is a stand-in."""
+    if isinstance(corpus, Dataset):
+        return describe_images(corpus)
     minutes = sum(map(len, corpus.waves)) / corpus.rate / 60
     warning = "" if corpus.real else "\n** STAND-IN: nothing below may be compared with the paper **"
     return (
@@ -152,8 +155,8 @@ def load_speech_commands(data_dir: str | Path | None = None, *, download: bool =
             return read_speech_commands(place)
     if not download:
         raise DataError(
-            f"{places[-1] / COMMANDS}: no Speech Commands here; run `python -m kdrep data speechcommands` "
-            "with a network, or unpack the publisher's archive there"
+            f"{places[-1] / COMMANDS}: no Speech Commands here; download it with "
+            "`kdrep.corpora.load_speech_commands(download=True)`, or unpack the publisher's archive there"
         )
     places[-1].mkdir(parents=True, exist_ok=True)
     SPEECHCOMMANDS(places[-1], download=True)
@@ -176,6 +179,7 @@ def read_speech_commands(folder: Path) -> Corpus:
 
 
 CORPORA = {"digits": load_spoken_digits, "speechcommands": load_speech_commands}
+SOURCES = DATASETS | {"digits": load_spoken_digits}  # what every run needs
 
 
 def read_wave(path: Path, rate: int) -> torch.Tensor:

@@ -6,7 +6,8 @@ import time
 import torch
 
 from kdrep import runs
-from kdrep.data import DATASETS, DataError, describe, folders
+from kdrep.corpora import SOURCES, describe
+from kdrep.data import DataError, folders
 from kdrep.profiles import choose_profile
 from kdrep.training import dtype_name, faster_precision
 
@@ -16,7 +17,7 @@ DISK_NEEDED = 2e9
 def data_report(data_dir: str | None, *, download: bool) -> tuple[list[str], bool]:
     """One line a data set, saying whether it is real and what to do if not; and whether all are real."""
     lines, fine = [], True
-    for name, loader in DATASETS.items():
+    for name, loader in SOURCES.items():
         try:
             dataset = loader(data_dir, download=download)
         except DataError as error:

@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from kdrep.results import NO_DATA
+from kdrep.papers import SAME_DATA
 from kdrep.statistics import over_seeds
 
 SHADES = ("#1b2a41", "#c1440e", "#3e8e7e", "#e0a030", "#7d6b9e", "#8a8a8a")
@@ -221,9 +221,9 @@ def gallery(images, titles: Sequence[str], columns: int) -> plt.Figure:
 
 
 def comparable(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows measured on real data that have a published figure other than zero beside them."""
-    measured = (rows["verdict"] != "stand-in") & (rows["dataset"] != NO_DATA)
-    return rows[measured & rows["published"].notna() & (rows["published"] != 0)].reset_index(drop=True)
+    """The rows measured on the paper's own data that have a published figure other than zero beside them."""
+    same = pd.Series([r.dataset in SAME_DATA[r.claim[0]] for r in rows.itertuples()], index=rows.index, dtype=bool)
+    return rows[same & rows["published"].notna() & (rows["published"] != 0)].reset_index(drop=True)
 
 
 def forest(rows: pd.DataFrame) -> plt.Figure:

@@ -15,7 +15,8 @@ from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
 from kdrep import papers, runs
-from kdrep.data import Dataset, describe
+from kdrep.corpora import Corpus, describe
+from kdrep.data import Dataset
 from kdrep.profiles import choose_device, choose_profile, settings
 from kdrep.results import COLUMNS, NO_DATA, as_table, judge, make_row, notebook_code, number, scorecard
 from kdrep.stages import run_stage
@@ -40,7 +41,7 @@ class Run:
     started: float = field(default_factory=time.perf_counter)
     rows: list[dict] = field(default_factory=list)
     figures: list[str] = field(default_factory=list)
-    datasets: dict[str, Dataset] = field(default_factory=dict)
+    datasets: dict[str, Dataset | Corpus] = field(default_factory=dict)
     stage_seconds: float = 0.0
 
     @property
@@ -48,11 +49,15 @@ class Run:
         """The seeds of this run: 0, 1, …"""
         return range(self.settings.seeds)
 
-    def load(self, loader: Callable[..., Dataset]) -> Dataset:
-        """The data set that `loader` finds, in smoke a slice of it; says what it is and notes it for the rows."""
+    def load(self, loader: Callable[..., Dataset | Corpus], part: tuple[int, int] | None = None) -> Dataset | Corpus:
+        """The data set that `loader` finds; says what it is and notes it for the rows.
+
+        In smoke it is cut to a slice: to `part` if that is given, else to the setting `slice`.
+        """
         dataset = loader(self.data_dir)
-        if getattr(self.settings, "slice", None):
-            dataset = dataset.head(*self.settings.slice)
+        part = part or getattr(self.settings, "slice", None)
+        if part:
+            dataset = dataset.head(*part)
         self.datasets[dataset.name] = dataset
         print(describe(dataset))
         return dataset

@@ -7,6 +7,8 @@ F: Romero et al. 2015, "FitNets: Hints for Thin Deep Nets" (arXiv 1412.6550).
 from dataclasses import dataclass
 
 PAPERS = {"H": "Hinton et al. 2015", "F": "Romero et al. 2015"}
+# Where our data are the paper's, so that figures may be compared; elsewhere only relations between them may.
+SAME_DATA = {"H": ("mnist",), "F": ("mnist", "cifar10", "cifar100", "svhn")}
 
 
 @dataclass(frozen=True)
@@ -198,11 +200,21 @@ CLAIMS = (
             Figure("distilled", "frame accuracy", 60.8, "%"), Figure("distilled", "word error rate", 10.7, "%"),
             Figure("ensemble", "frame accuracy", 61.1, "%"), Figure("ensemble", "word error rate", 10.7, "%"),
             Figure("baseline", "frame accuracy", 58.9, "%"), Figure("baseline", "word error rate", 10.9, "%"),
+            Figure("distilled", "share of the ensemble's gain kept", (60.8 - 58.9) / (61.1 - 58.9), "share"),
+        ),
+        (
+            Need("above", "ensemble - baseline", "difference in frame accuracy"),
+            Need("above", "distilled - baseline", "difference in frame accuracy"),
+            Need("above", "baseline - ensemble", "difference in word error rate"),
+            Need("above", "baseline - distilled", "difference in word error rate"),
+            Need("at least", "distilled", "share of the ensemble's gain kept", 0.8),
         ),
     ),
     Claim(
         "H4.2", "4", "02_speech",
         "Giving the members of the ensemble different parts of the data does not change the result much.",
+        (),
+        (Need("at most", "different parts against the same data", "difference as a share of the gain", 0.5),),
     ),
     Claim(
         "H5.1", "5.2", "03_specialists",
@@ -242,6 +254,12 @@ CLAIMS = (
             Figure("3 %, soft targets", "training frame accuracy", 65.4, "%"),
             Figure("3 %, hard targets", "training frame accuracy", 67.3, "%"),
             Figure("all data, hard targets", "training frame accuracy", 63.4, "%"),
+        ),
+        (
+            Need("above", "3 %, soft - hard targets", "difference in test frame accuracy"),
+            Need("above", "3 %, hard - soft targets", "difference in overfitting"),
+            Need("at least", "3 %, soft targets", "share of the loss recovered", 0.5),
+            Need("at most", "3 %, soft targets", "lost by not stopping early", 0.5),
         ),
     ),
     Claim(

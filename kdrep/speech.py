@@ -1,12 +1,14 @@
 """Acoustic models in the manner of Hinton et al. 2015, section 4: front end, windows, alignment, recognition."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import jiwer
 import torch
-from torchaudio.functional import compute_deltas, create_dct, edit_distance
+from torchaudio.functional import compute_deltas, create_dct
 from torchaudio.transforms import MelSpectrogram
 
 from kdrep.corpora import Corpus
@@ -109,6 +111,8 @@ def make_utterances(
     of noise at the recordings' own level. `noise`: white noise at this signal-to-noise ratio (dB). The features are
     normalised to mean 0 and variance 1 for each speaker and coefficient, over all of the speaker's frames here.
     """
+    if not len(corpus):
+        raise ValueError(f"corpus: no recordings of {corpus.name} are left; ten of each speaker and word are needed")
     generator = torch.Generator().manual_seed(seed)
     features, transcripts, speakers = [], [], []
     for speaker in sorted(set(corpus.speakers)):
@@ -249,6 +253,16 @@ def scaled_likelihoods(logits: torch.Tensor, priors: torch.Tensor) -> torch.Tens
     return torch.log_softmax(logits.float(), -1) - priors
 
 
-def word_errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]) -> list[int]:
-    """Substitutions, deletions and insertions together, for every utterance."""
-    return [edit_distance(list(r), list(h)) for r, h in zip(references, hypotheses, strict=True)]
+def word_errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Substitutions, deletions and insertions of every utterance.
+
+    Raises ValueError for an utterance without reference words.
+    """
+    if not all(references):
+        raise ValueError("references: an utterance without words has no word error rate; leave it out")
+    alignments = jiwer.process_words(list(map(" ".join, references)), list(map(" ".join, hypotheses))).alignments
+    kinds = [Counter() for _ in alignments]
+    for kind, chunks in zip(kinds, alignments, strict=True):
+        for chunk in chunks:
+            kind[chunk.type] += max(chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx)
+    return [[kind[name] for name in ("substitute", "delete", "insert")] for kind in kinds]
