@@ -75,7 +75,11 @@ def test_source_notebooks_are_clean(path):
                 assert node.end_lineno - node.lineno < 10, f"{node.name} is longer than ten lines"
     (parameters,) = [cell for cell in code if "parameters" in cell["metadata"].get("tags", ())]
     names = {node.targets[0].id for node in ast.parse("".join(parameters["source"])).body}
-    assert names == {"profile", "seeds", "device", "data_dir", "results_dir"}
+    assert names >= {"profile", "seeds", "device", "data_dir", "results_dir"}
+    prose = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    titles = [line for text in prose for line in text.splitlines() if line.startswith("# ")]
+    assert len(titles) == 1, f"one title a notebook, not {titles}"
+    assert prose[0].startswith(f"# {path.stem[:2]} · ")
 
 
 def test_every_notebook_has_settings():
