@@ -291,12 +291,13 @@ def part_of(task: Task, share: float, seed: int, *, by: str = "utterances") -> t
 
 
 def learn_from_part(
-    task: Task, recipe: Recipe, *, frames: torch.Tensor, width: int, depth: int, members: Sequence[int],
-    teacher_logits: torch.Tensor | None, temperature: Sequence[float], hard_weight: Sequence[float],
-    keep: Sequence[str] = (), sample: int = 4000, seed: int = 0, device: str = "cpu",
-    precision: torch.dtype = torch.float32, checkpoint: Path | None = None, label: str = "training",
+    task: Task, recipe: Recipe, *, frames: torch.Tensor, width: int, depth: int,
+    teacher_logits: torch.Tensor | None = None, temperatures: Sequence[float] = (), keep: Sequence[str] = (),
+    sample: int = 4000, seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32,
+    checkpoint: Path | None = None, label: str = "training",
 ) -> dict:  # fmt: skip
-    """Train on a part of the frames; accuracy (M,) on these frames, the held-out and the test ones.
+    """Train on a part of the frames one net with labels alone, then one with soft targets alone at each temperature,
+    all from the same initial weights; accuracy (M,) on these frames, the held-out and the test ones.
 
     `curve` (epochs, 3, M) holds the three after every epoch, on `sample` frames of each. `keep` may name
     "train_logits", (M, F, states) of all training frames, to be returned as well.
@@ -312,9 +313,10 @@ def learn_from_part(
         return torch.stack([accuracy(population, *inputs[n], index, precision) for n, index in indices.items()])
 
     population, training = fit(
-        task, recipe, width=width, depth=depth, members=members, teacher_logits=teacher_logits,
-        temperature=temperature, hard_weight=hard_weight, frames=frames, seed=seed, device=device,
-        precision=precision, observe=lambda p: accuracies(p, picked), checkpoint=checkpoint, label=label,
+        task, recipe, width=width, depth=depth, members=[seed] * (1 + len(temperatures)),
+        teacher_logits=None if teacher_logits is None else teacher_logits.float(), temperature=[1.0, *temperatures],
+        hard_weight=[1.0] + [0.0] * len(temperatures), frames=frames, seed=seed, device=device, precision=precision,
+        observe=lambda p: accuracies(p, picked), checkpoint=checkpoint, label=label,
     )  # fmt: skip
     final = accuracies(population, {name: index.to(device) for name, index in chosen.items()}).cpu()
     result = dict(zip(chosen, final, strict=True)) | {"curve": training.observed, "seconds": training.seconds}

@@ -18,7 +18,7 @@ LAYERS = [
     {"training", "distill", "corpora"},
     {"gradients", "latency", "mnist", "speech"},
     {"acoustic"},
-    {"results", "figures"},
+    {"results", "figures", "speech_figures"},
     {"runs"},
     {"notebook", "runner", "publishing", "doctor"},
     {"__main__"},

@@ -140,10 +140,11 @@ def test_an_ensemble_and_its_student_learn_the_synthetic_digits(task):
 
 def test_learning_from_a_part_is_watched(task):
     frames = acoustic.part_of(task, 0.2, 0)
+    teacher = torch.zeros(len(task.train.labels), len(acoustic.STATES))
     result = acoustic.learn_from_part(
-        task, Recipe(epochs=3), frames=frames, width=16, depth=1, members=[0, 0], teacher_logits=None,
-        temperature=[1.0, 1.0], hard_weight=[1.0, 1.0], sample=10**9,
+        task, Recipe(epochs=3), frames=frames, width=16, depth=1, teacher_logits=teacher, temperatures=[2.0, 2.0],
+        sample=10**9,
     )  # fmt: skip
-    assert result["curve"].shape == (3, 3, 2)
+    assert result["curve"].shape == (3, 3, 3)
     torch.testing.assert_close(result["curve"][-1], torch.stack([result[n] for n in ("train", "held out", "test")]))
-    torch.testing.assert_close(result["test"][0], result["test"][1])
+    torch.testing.assert_close(result["test"][1], result["test"][2])
