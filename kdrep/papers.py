@@ -205,8 +205,8 @@ CLAIMS = (
         (
             Need("above", "ensemble - baseline", "difference in frame accuracy"),
             Need("above", "distilled - baseline", "difference in frame accuracy"),
-            Need("above", "baseline - ensemble", "difference in word error rate"),
-            Need("above", "baseline - distilled", "difference in word error rate"),
+            Need("above", "baseline - ensemble", "word errors a string, matched pairs"),
+            Need("above", "baseline - distilled", "word errors a string, matched pairs"),
             Need("at least", "distilled", "share of the ensemble's gain kept", 0.8),
         ),
     ),

@@ -13,7 +13,7 @@ def settling(changes: Mapping[str, Sequence[float]], likelihoods: Mapping[str, S
     """Labels that change, and the log likelihood of a frame, over the rounds of re-estimation; a line a condition."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
     for i, name in enumerate(changes):
-        style = dict(color=SHADES[i % 6], marker=MARKERS[i % 6], linestyle=LINES[i % 6], markersize=3)
+        style = dict(color=SHADES[i % 6], marker=MARKERS[-1 - i % 6], linestyle=LINES[(i + i // 6) % 6], markersize=3)
         left.plot(range(1, len(changes[name]) + 1), [100 * c for c in changes[name]], label=name, **style)
         right.plot(range(1, len(likelihoods[name]) + 1), likelihoods[name], **style)
     left.set(yscale="log", xlabel="round", ylabel="labels that change, %")
@@ -77,7 +77,8 @@ def kept(
     )
     log_axis(axis, temperatures)
     axis.set(xlabel="temperature T", ylabel="gain in frame accuracy, points")
-    axis.legend(fontsize=8)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+    axis.get_legend().remove()
     return figure
 
 
