@@ -1,13 +1,18 @@
 """What a net costs: counts, and latency measured on this machine."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import torch
-from torch.utils.benchmark import Timer
 
 from kdrep.models import multiplications, parameters
 from kdrep.population import Population
+
+# The timer loads torch's compiler of extensions, which warns where CUDA's tools are there and no GPU is.
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+
+from torch.utils.benchmark import Timer  # noqa: E402
 
 
 def milliseconds(sizes: tuple[int, ...], batch: int, device: str = "cpu", least: float = 0.5) -> float:
