@@ -14,7 +14,7 @@ from kdrep.profiles import SETTINGS
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"papers", "profiles", "statistics", "data", "models", "stages", "augment", "lexicon"},
-    {"population", "hmm", "synthesiser"},
+    {"population", "hmm", "synthesiser", "convnets", "specialists"},
     {"training", "distill", "corpora"},
     {"gradients", "latency", "mnist", "speech"},
     {"acoustic"},
