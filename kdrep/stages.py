@@ -29,18 +29,28 @@ def run_stage(folder: Path, name: str, function: Callable, **inputs) -> dict:
     killed run goes on there; one that takes `label` gets the stage's name. The result is a dict of tensors
     and plain values; `seconds`, what it took, is added unless the function says it.
     """
-    key = stage_key(function, inputs)
-    path = folder / f"{name.replace(' ', '-').replace('/', '-')}-{key[:16]}.pt"
+    path = stage_path(folder, name, function, inputs)
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         checkpoint = path.with_suffix(".checkpoint")
-        extra = {"checkpoint": checkpoint, "label": name}
-        wanted = inspect.signature(function).parameters
-        start = time.perf_counter()
-        result = function(**inputs, **{k: v for k, v in extra.items() if k in wanted})
-        save({"seconds": time.perf_counter() - start, **result}, path)
+        save(compute(name, function, inputs, checkpoint), path)
         checkpoint.unlink(missing_ok=True)
     return load(path)
+
+
+def stage_path(folder: Path, name: str, function: Callable, inputs: dict) -> Path:
+    """Where the result of a stage is kept."""
+    key = stage_key(function, inputs)
+    return folder / f"{name.replace(' ', '-').replace('/', '-')}-{key[:16]}.pt"
+
+
+def compute(name: str, function: Callable, inputs: dict, checkpoint: Path | None) -> dict:
+    """The result of a stage's function, with the seconds that it took."""
+    extra = {"checkpoint": checkpoint, "label": name}
+    wanted = inspect.signature(function).parameters
+    start = time.perf_counter()
+    result = function(**inputs, **{k: v for k, v in extra.items() if k in wanted})
+    return {"seconds": time.perf_counter() - start, **result}
 
 
 def save(content: dict, path: Path) -> None:

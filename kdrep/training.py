@@ -40,7 +40,8 @@ class Recipe:
     """How a net is trained: everything that a reader may want to change, and part of its stage's key.
 
     `decay` is the shape in which the rate falls to zero; `max_norm` bounds the Euclidean norm of every
-    hidden unit's incoming weights; `dropout` is the rate of every layer's input; `jitter` is in pixels.
+    hidden unit's incoming weights; `dropout` is the rate of every layer's input; `jitter` is in pixels;
+    `weight_decay` and `nesterov` are for sgd.
     """
 
     epochs: int
@@ -50,6 +51,8 @@ class Recipe:
     decay: str = "linear"
     warmup: float = 0.0
     momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
     max_norm: float | None = None
     dropout: tuple[float, ...] = ()
     jitter: int = 0
@@ -113,7 +116,7 @@ def train(
     loss: Loss,
     recipe: Recipe,
     *,
-    examples: torch.Tensor,
+    examples: torch.Tensor | Callable[[torch.Generator], torch.Tensor],
     seed: int,
     precision: torch.dtype = torch.float32,
     rate_shares: Sequence[float] | None = None,
@@ -124,24 +127,25 @@ def train(
     """Train every member on the same batches.
 
     `inputs(index, generator)` gives a batch (B, features), `loss(logits, index)` the losses (M,);
-    `examples` (n,) are the indices to train on; `rate_shares` (M,) scale the learning rate of each
+    `examples` (n,) are the indices to train on, or a function that draws as many anew for every epoch; `rate_shares` (M,) scale the learning rate of each
     member. `observe(population)` is called after every epoch, in evaluation mode, and gives a tensor to keep.
     With `checkpoint`, the state is saved there and training goes on from it if it exists.
     Raises TrainingError as soon as an epoch's loss is not finite.
     """
-    device = examples.device
+    device = next(population.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
     optimizer = make_optimizer(population, recipe)
     shares = None if rate_shares is None else torch.tensor(rate_shares, device=device)
     state = load_checkpoint(checkpoint, population, optimizer, generator)
     history, start = state["history"], time.monotonic() - state["seconds"]
     saved = time.monotonic()
-    steps = math.ceil(len(examples) / recipe.batch_size)
     bar = tqdm(total=recipe.epochs, initial=len(history), desc=label, unit="epoch", leave=False, file=progress_file())
     population.train()
     for epoch in range(len(history), recipe.epochs):
         total = torch.zeros(len(population), device=device)
-        order = examples[torch.randperm(len(examples), generator=generator, device=device)]
+        drawn = examples(generator) if callable(examples) else examples
+        steps = math.ceil(len(drawn) / recipe.batch_size)
+        order = drawn[torch.randperm(len(drawn), generator=generator, device=device)]
         for step, index in enumerate(order.split(recipe.batch_size)):
             factor = rate_factor((epoch * steps + step) / (recipe.epochs * steps), recipe)
             for group in optimizer.param_groups:
@@ -181,7 +185,10 @@ def observation(population: Population, observe: Callable[[Population], torch.Te
 def make_optimizer(population: Population, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimiser over all members' stacked weights."""
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(population.parameters(), recipe.learning_rate, recipe.momentum, fused=True)
+        return torch.optim.SGD(
+            population.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov, fused=True,
+        )  # fmt: skip
     return torch.optim.Adam(population.parameters(), recipe.learning_rate, fused=True)
 
 

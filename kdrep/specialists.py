@@ -1,0 +1,168 @@
+"""Specialists for confusable classes: clusters, the dustbin, and inference (Hinton et al. 2015, section 5)."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from sklearn.cluster import AgglomerativeClustering, MiniBatchKMeans
+
+TOLERANCE = 1e-5
+MOST_ROUNDS = 5000
+
+
+def prediction_covariance(probabilities: torch.Tensor) -> torch.Tensor:
+    """Covariance (C, C) of the predictions (N, C): which classes a net predicts together. No labels are needed."""
+    if probabilities.dim() != 2 or not bool(probabilities.isfinite().all()):
+        raise ValueError(f"probabilities: (images, classes), all finite, not {tuple(probabilities.shape)}")
+    return torch.cov(probabilities.double().T)
+
+
+def confusion_columns(covariance: torch.Tensor) -> np.ndarray:
+    """What is clustered (C, C): each class's column, without the class's own variance, brought to length one."""
+    columns = covariance.clone().fill_diagonal_(0).T
+    return torch.nn.functional.normalize(columns, dim=1).numpy()
+
+
+def online_kmeans(columns: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Cluster (C,) of every class by on-line K-means (section 5.3)."""
+    return MiniBatchKMeans(count, batch_size=32, n_init=10, random_state=seed).fit_predict(columns)
+
+
+def agglomerative(columns: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Cluster (C,) of every class by merging the nearest (Ward): the other algorithm, without randomness."""
+    return AgglomerativeClustering(count).fit_predict(columns)
+
+
+def special_sets(columns: np.ndarray, clusters: np.ndarray, size: int) -> list[list[int]]:
+    """For each cluster the `size` classes nearest to its centre: sets of equal size that may overlap.
+
+    Raises ValueError for an empty cluster or a size that no set can have.
+    """
+    if not 1 <= size < len(columns):
+        raise ValueError(f"size: must lie between 1 and {len(columns) - 1}, not {size}")
+    sets = []
+    for cluster in range(int(clusters.max()) + 1):
+        if not (clusters == cluster).any():
+            raise ValueError(f"clusters: cluster {cluster} is empty; ask for fewer clusters")
+        centre = columns[clusters == cluster].mean(0)
+        nearest = np.argsort(np.linalg.norm(columns - centre, axis=1), kind="stable")
+        sets.append(sorted(int(c) for c in nearest[:size]))
+    return sets
+
+
+def check_special(special: Sequence[int], classes: int) -> None:
+    """Raise ValueError unless these are distinct class indices, some but not all."""
+    if len(set(special)) != len(special) or not all(0 <= c < classes for c in special):
+        raise ValueError(f"special: distinct classes from 0 to {classes - 1} are needed, not {list(special)}")
+    if not 0 < len(special) < classes:
+        raise ValueError(f"special: {len(special)} of {classes} classes leave nothing for the specialist or the dustbin")
+
+
+def dustbin_labels(labels: torch.Tensor, special: Sequence[int], classes: int) -> torch.Tensor:
+    """Labels (N,) of a specialist: the place in `special`, or len(special) for the dustbin."""
+    check_special(special, classes)
+    if bool(((labels < 0) | (labels >= classes)).any()):
+        raise ValueError(f"labels: must lie between 0 and {classes - 1}")
+    places = torch.full((classes,), len(special), dtype=torch.long, device=labels.device)
+    places[list(special)] = torch.arange(len(special), device=labels.device)
+    return places[labels]
+
+
+def half_and_half(labels: torch.Tensor, special: Sequence[int], count: int, generator: torch.Generator) -> torch.Tensor:
+    """Indices (count,) to train on: half of the special classes, half of the rest (section 5.2).
+
+    Neither half repeats an example before it has used up all of its own. Raises ValueError if one has none.
+    """
+    chosen = torch.isin(labels, torch.tensor(list(special), device=labels.device))
+    parts = []
+    for marks, wanted in ((chosen, count // 2), (~chosen, count - count // 2)):
+        own = marks.nonzero().flatten()
+        if not len(own):
+            raise ValueError(f"labels: no example of the classes {list(special)}, or none of the others")
+        rounds = -(-wanted // len(own))
+        orders = [torch.randperm(len(own), generator=generator, device=labels.device) for _ in range(rounds)]
+        parts.append(own[torch.cat(orders)[:wanted]])
+    return torch.cat(parts)
+
+
+def dustbin_correction(labels: torch.Tensor, special: Sequence[int]) -> float:
+    """What is added to the dustbin's logit after half-and-half training: the log of how much oftener the special
+    classes were seen, against the others, than they occur (section 5.2)."""
+    share = float(torch.isin(labels, torch.tensor(list(special), device=labels.device)).double().mean())
+    if not 0 < share < 1:
+        raise ValueError(f"labels: a share {share:g} of special examples has no correction")
+    return math.log((1 - share) / share)
+
+
+def membership(sets: Sequence[Sequence[int]], classes: int) -> torch.Tensor:
+    """Indicator (M, C): which classes are special to which specialist."""
+    table = torch.zeros(len(sets), classes, dtype=torch.float64)
+    for m, special in enumerate(sets):
+        table[m, list(special)] = 1
+    return table
+
+
+def active(generalist: torch.Tensor, sets: Sequence[Sequence[int]], n: int = 1) -> torch.Tensor:
+    """Which specialists (N, M), bool, are asked about each image: those whose special classes meet the n most
+    probable ones of the generalist's probabilities (N, C) (section 5.4, steps 1 and 2)."""
+    top = generalist.topk(n, dim=1).indices
+    return (membership(sets, generalist.shape[1])[:, top].sum(-1) > 0).T
+
+
+def combine(
+    generalist: torch.Tensor, specialists: Sequence[torch.Tensor], sets: Sequence[Sequence[int]], asked: torch.Tensor,
+    *, reverse: bool = False, tolerance: float = TOLERANCE,
+) -> torch.Tensor:  # fmt: skip
+    """The distribution q (N, C) that minimises KL(p_g, q) + sum over the asked specialists of KL(p_m, q) (eq. 5).
+
+    For p_m, the q of all classes that are not special is summed. q = softmax(z); z descends the gradient for all
+    images at once, with momentum, until no component of any image's gradient exceeds `tolerance`. `reverse` takes
+    KL(q, p) throughout. generalist (N, C); specialists: M of (N, len(set) + 1), the dustbin last; asked (N, M).
+    Raises ValueError on shapes that do not fit and RuntimeError if the descent does not converge.
+    """
+    check_shapes(generalist, specialists, sets, asked)
+    special = membership(sets, generalist.shape[1])
+    asked = asked.double()
+    log_g = generalist.double().clamp(min=1e-12).log()
+    log_m = [p.double().clamp(min=1e-12).log() for p in specialists]
+    rate = 1.0 / (1 + asked.sum(1, keepdim=True))
+    z = log_g.clone()
+    previous = z
+    for step in range(MOST_ROUNDS):
+        ahead = (z + step / (step + 3) * (z - previous)).requires_grad_()
+        loss = divergence(torch.log_softmax(ahead, 1), log_g, log_m, sets, special, asked, reverse)
+        (gradient,) = torch.autograd.grad(loss.sum(), ahead)
+        if float(gradient.abs().max()) < tolerance:
+            return torch.softmax(ahead.detach(), 1)
+        previous, z = z, ahead.detach() - rate * gradient
+    raise RuntimeError(f"combine: not within {tolerance:g} after {MOST_ROUNDS} rounds; the predictions are too extreme")
+
+
+def divergence(log_q, log_g, log_m, sets, special, asked, reverse) -> torch.Tensor:
+    """The objective (N,) of `combine`; log_q and log_g (N, C), log_m the specialists' log probabilities."""
+    total = kl(log_g, log_q, reverse)
+    for m, (own, log_p) in enumerate(zip(sets, log_m, strict=True)):
+        rest = log_q.masked_fill(special[m].bool(), -math.inf).logsumexp(1, keepdim=True)
+        total = total + asked[:, m] * kl(log_p, torch.cat([log_q[:, list(own)], rest], 1), reverse)
+    return total
+
+
+def kl(log_p: torch.Tensor, log_q: torch.Tensor, reverse: bool = False) -> torch.Tensor:
+    """KL(p, q) over the last axis, or KL(q, p)."""
+    first, second = (log_q, log_p) if reverse else (log_p, log_q)
+    return (first.exp() * (first - second)).sum(-1)
+
+
+def check_shapes(generalist, specialists, sets, asked) -> None:
+    """Raise ValueError where generalist, specialists, sets and asked do not belong together."""
+    images, classes = generalist.shape
+    if len(specialists) != len(sets) or asked.shape != (images, len(sets)):
+        raise ValueError(f"specialists, sets, asked: {len(sets)} of each, asked (images, specialists), are needed")
+    for m, (own, probabilities) in enumerate(zip(sets, specialists, strict=True)):
+        check_special(own, classes)
+        if probabilities.shape != (images, len(own) + 1):
+            raise ValueError(
+                f"specialist {m}: probabilities ({images}, {len(own) + 1}) are expected for its {len(own)} classes and "
+                f"the dustbin, not {tuple(probabilities.shape)}"
+            )
