@@ -56,7 +56,9 @@ def check_special(special: Sequence[int], classes: int) -> None:
     if len(set(special)) != len(special) or not all(0 <= c < classes for c in special):
         raise ValueError(f"special: distinct classes from 0 to {classes - 1} are needed, not {list(special)}")
     if not 0 < len(special) < classes:
-        raise ValueError(f"special: {len(special)} of {classes} classes leave nothing for the specialist or the dustbin")
+        raise ValueError(
+            f"special: {len(special)} of {classes} classes leave nothing for the specialist or the dustbin"
+        )
 
 
 def dustbin_labels(labels: torch.Tensor, special: Sequence[int], classes: int) -> torch.Tensor:

@@ -145,6 +145,35 @@ def join(waves: Sequence[torch.Tensor], rate: int, generator: torch.Generator) -
     return torch.cat(parts)
 
 
+def with_copies(
+    utterances: Utterances, copies: int, *, shift: float = 2.0, noise: float = 0.3, seed: int = 0
+) -> Utterances:
+    """The utterances, followed by perturbed copies of all of them.
+
+    In a copy the mel axis of each utterance is shifted by up to `shift` filters, as another vocal tract would do,
+    and normal noise of deviation `noise` is added to every coefficient.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    parts = [utterances.features]
+    for _ in range(copies):
+        shifts = (2 * torch.rand(len(utterances), generator=generator) - 1) * shift
+        moved = shifted_filters(utterances.features, torch.repeat_interleave(shifts, utterances.lengths))
+        parts.append(moved + noise * torch.randn(moved.shape, generator=generator))
+    times = copies + 1
+    return Utterances(
+        torch.cat(parts), utterances.lengths.repeat(times), utterances.transcripts * times, utterances.speakers * times
+    )
+
+
+def shifted_filters(features: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:
+    """Features (F, 40) with each frame's filters moved by a number of filters (F,), linearly interpolated."""
+    last = features.shape[1] - 1
+    places = (torch.arange(last + 1) + shifts[:, None]).clamp(0, last)
+    below = places.floor().long()
+    share = places - below
+    return features.gather(1, below) * (1 - share) + features.gather(1, (below + 1).clamp(max=last)) * share
+
+
 class Windows:
     """Gathers windows of 26 frames, the 21st being the one that is asked for; edges repeat the first or last frame.
 

@@ -126,9 +126,10 @@ def train(
 ) -> Training:
     """Train every member on the same batches.
 
-    `inputs(index, generator)` gives a batch (B, features), `loss(logits, index)` the losses (M,);
-    `examples` (n,) are the indices to train on, or a function that draws as many anew for every epoch; `rate_shares` (M,) scale the learning rate of each
-    member. `observe(population)` is called after every epoch, in evaluation mode, and gives a tensor to keep.
+    `inputs(index, generator)` gives a batch (B, features), `loss(logits, index)` the losses (M,); `examples` (n,)
+    are the indices to train on, or a function that draws as many anew for every epoch; `rate_shares` (M,) scale the
+    learning rate of each member. `observe(population)` is called after every epoch, in evaluation mode, and gives a
+    tensor to keep.
     With `checkpoint`, the state is saved there and training goes on from it if it exists.
     Raises TrainingError as soon as an epoch's loss is not finite.
     """

@@ -52,9 +52,10 @@ def fit(
         load_body(net, start)
     labels = (dataset.train_labels if labels is None else labels).to(device)
     examples = fitting(dataset).to(device) if examples is None else examples
+    loss = loss or DistillationLoss(1, None, labels, hard_weight=1.0)
     training = train(
-        net, inputs(dataset, "train", device, precision, PAD), loss or DistillationLoss(1, None, labels, hard_weight=1.0),
-        recipe, examples=examples, seed=seed, precision=precision, observe=observe, checkpoint=checkpoint, label=label,
+        net, inputs(dataset, "train", device, precision, PAD), loss, recipe, examples=examples, seed=seed,
+        precision=precision, observe=observe, checkpoint=checkpoint, label=label,
     )  # fmt: skip
     return net, training
 

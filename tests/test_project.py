@@ -14,10 +14,12 @@ from kdrep.profiles import SETTINGS
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"papers", "profiles", "statistics", "data", "models", "stages", "augment", "lexicon"},
+    {"parallel", "cifar", "convnets", "specialists"},
     {"population", "hmm", "synthesiser"},
     {"training", "distill", "corpora"},
     {"gradients", "latency", "mnist", "speech"},
-    {"acoustic"},
+    {"acoustic", "vision"},
+    {"scores"},
     {"results", "figures", "speech_figures"},
     {"runs"},
     {"notebook", "runner", "publishing", "doctor"},

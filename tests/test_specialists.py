@@ -69,9 +69,7 @@ def random_problem(images=4, classes=7, seed=0):
     generator = torch.Generator().manual_seed(seed)
     sets = [[0, 2, 5], [1, 2], [3, 4, 5, 6]]
     generalist = torch.softmax(torch.randn(images, classes, generator=generator).double() * 2, 1)
-    predictions = [
-        torch.softmax(torch.randn(images, len(s) + 1, generator=generator).double() * 2, 1) for s in sets
-    ]
+    predictions = [torch.softmax(torch.randn(images, len(s) + 1, generator=generator).double() * 2, 1) for s in sets]
     return generalist, predictions, sets
 
 

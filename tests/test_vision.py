@@ -44,7 +44,9 @@ def test_without_a_generator_images_stay_as_they_are():
 
 def test_a_net_learns_the_stand_in_and_hands_its_body_on():
     dataset = cifar.textures(10)
-    net, training = vision.fit(dataset, Recipe(epochs=6, batch_size=32, learning_rate=2e-3), widths=(8, 12, 16), classes=10)
+    net, training = vision.fit(
+        dataset, Recipe(epochs=6, batch_size=32, learning_rate=2e-3), widths=(8, 12, 16), classes=10
+    )
     assert training.losses[-1] < 0.7 * training.losses[0]
     logits = vision.predict(net, vision.inputs(dataset, "test", "cpu", torch.float32), torch.arange(100), torch.float32)
     assert (logits.argmax(1) == dataset.test_labels).float().mean() > 0.5
@@ -76,7 +78,10 @@ def small_arrays(folder, monkeypatch):
     generator, parts = np.random.default_rng(0), {}
     (folder / "cifar100").mkdir()
     for part, shape in cifar.SHAPES.items():
-        parts[part] = generator.integers(256, size=shape, dtype=np.uint8), generator.integers(9, size=shape[0], dtype=np.uint8)
+        parts[part] = (
+            generator.integers(256, size=shape, dtype=np.uint8),
+            generator.integers(9, size=shape[0], dtype=np.uint8),
+        )
         for kind, array in zip(("images", "labels"), parts[part], strict=True):
             np.save(folder / "cifar100" / f"{part}-{kind}.npy", array)
     digest = cifar.content_sha256({part: cifar.by_class(*arrays) for part, arrays in parts.items()})
