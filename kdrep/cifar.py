@@ -133,16 +133,17 @@ def shuffled(name: str, parts: dict[str, tuple[np.ndarray, np.ndarray]], *, real
 
 
 def textures(classes: int, train: int = 40, test: int = 10) -> Dataset:
-    """Stand-in that needs no network: textures whose classes come in groups of five that are easily confused."""
+    """Stand-in that needs no network: waves, in groups of five classes of one colour that differ in wavelength only."""
     generator = np.random.default_rng(11)
-    groups = generator.normal(0, 40, (-(-classes // 5), 8, 8, 3))
-    own = generator.normal(0, 18, (classes, 8, 8, 3))
-    templates = (groups[np.arange(classes) // 5] + own).repeat(4, 1).repeat(4, 2)
+    colours = generator.uniform(60, 200, (-(-classes // 5), 3))
     parts = {}
     for part, count in (("train", train), ("test", test)):
-        labels = np.repeat(np.arange(classes), count).astype(np.uint8)
-        noise = generator.normal(0, 45, (len(labels), 32, 32, 3))
-        parts[part] = ((128 + templates[labels] + noise).clip(0, 255).astype(np.uint8), labels)
+        labels = np.repeat(np.arange(classes), count)
+        cycles = (1 + 2 * (labels % 5))[:, None] * generator.normal(1, 0.12, (len(labels), 1))
+        phase = generator.uniform(0, 2 * np.pi, (len(labels), 1))
+        waves = 45 * np.cos(2 * np.pi * cycles * np.arange(32) / 32 + phase)[:, :, None, None]
+        images = colours[labels // 5][:, None, None] + waves + generator.normal(0, 25, (len(labels), 32, 32, 3))
+        parts[part] = images.clip(0, 255).astype(np.uint8), labels.astype(np.uint8)
     return shuffled(f"{STAND_IN}-{classes}", parts, real=False, origin="a deterministic generator")
 
 

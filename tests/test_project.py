@@ -19,6 +19,7 @@ LAYERS = [
     {"training", "distill", "corpora"},
     {"gradients", "latency", "mnist", "speech"},
     {"acoustic", "vision"},
+    {"experts"},
     {"scores"},
     {"results", "figures", "speech_figures"},
     {"runs"},

@@ -45,7 +45,7 @@ def test_without_a_generator_images_stay_as_they_are():
 def test_a_net_learns_the_stand_in_and_hands_its_body_on():
     dataset = cifar.textures(10)
     net, training = vision.fit(
-        dataset, Recipe(epochs=6, batch_size=32, learning_rate=2e-3), widths=(8, 12, 16), classes=10
+        dataset, Recipe(epochs=12, batch_size=32, learning_rate=5e-3), widths=(8, 12, 16), classes=10
     )
     assert training.losses[-1] < 0.7 * training.losses[0]
     logits = vision.predict(net, vision.inputs(dataset, "test", "cpu", torch.float32), torch.arange(100), torch.float32)
