@@ -12,7 +12,10 @@ from torchvision.datasets import CIFAR10, CIFAR100
 from kdrep.data import DataError, Dataset, folders, quick_to_give_up
 
 # SHA-256 over the training images and labels, then the test ones, sorted by class (within one, the publisher's order).
-SHA256 = {"cifar10": "", "cifar100": ""}
+SHA256 = {
+    "cifar10": "68bf8c061ea4b9629ee2065f09ce56e182209bfe130f8b1247f49bde0c1bff37",
+    "cifar100": "a0b22880c24b458fd46f58c46631d93cdd18fc134707773870feb0c68c3e42b0",
+}
 SHAPES = {"train": (50_000, 32, 32, 3), "test": (10_000, 32, 32, 3)}
 TORCHVISION = {"cifar10": (CIFAR10, "cifar-10-batches-py"), "cifar100": (CIFAR100, "cifar-100-python")}
 STAND_IN = "embedded-textures"
