@@ -42,7 +42,7 @@ benchmark: $(READY) ## time the training loop against a textbook loop
 	$(BIN)/python tests/benchmarks/distillation.py
 
 lock: ## resolve requirements.lock again (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --extra cluster pyproject.toml -o requirements.lock
 
 clean: ## delete the environment and all runs
 	rm -rf $(VENV) results/runs

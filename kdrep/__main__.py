@@ -39,6 +39,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--name", help="name of the run (default: the profile's name)")
     run.add_argument("--fresh", action="store_true", help="delete what an earlier run of this name has computed")
     run.add_argument("--data-dir", metavar="DIR", help="where the data are (default: $KDREP_DATA, then data/)")
+    run.add_argument(
+        "--scheduler", metavar="tcp://HOST:PORT",
+        help="a Dask scheduler whose workers take the independent jobs (default: $KDREP_SCHEDULER, else all runs here)",
+    )  # fmt: skip
 
     data = commands.add_parser(
         "data", help="fetch, verify and list the data sets",
@@ -91,6 +95,8 @@ def reproduce(options) -> int:
 
     if options.data_dir:
         os.environ["KDREP_DATA"] = str(Path(options.data_dir).resolve())
+    if options.scheduler:
+        os.environ["KDREP_SCHEDULER"] = options.scheduler
     return runner.reproduce(
         options.notebooks,
         options.profile,

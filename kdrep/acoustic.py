@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import torch
 
 from kdrep.corpora import Corpus
@@ -25,6 +23,7 @@ from kdrep.speech import (
     make_utterances,
     scaled_likelihoods,
     train_aligner,
+    with_copies,
     word_errors,
 )  # fmt: skip
 from kdrep.training import Recipe, train
@@ -33,7 +32,7 @@ STATES = make_states()
 INPUTS = (BEFORE + 1 + AFTER) * MELS
 PENALTIES = (0.0, 2.5, 5.0, 7.5, 10.0, 15.0, 20.0)
 PREDICTION_BATCH = 8192
-EVEN = 10  # every tenth recording of a speaker and word is held out of training
+HELD_OUT_EVERY = 10  # every tenth recording of a speaker and word is held out of training
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def held_out(corpus: Corpus) -> torch.Tensor:
     marks = []
     for key in zip(corpus.speakers, corpus.words, strict=True):
         seen[key] = seen.get(key, 0) + 1
-        marks.append(seen[key] % EVEN == 0)
+        marks.append(seen[key] % HELD_OUT_EVERY == 0)
     return torch.tensor(marks)
 
 
@@ -125,13 +124,16 @@ def windows(utterances: Utterances, device: str, precision: torch.dtype, noise: 
 
 
 @torch.no_grad()
-def predict(population: Population, inputs: Windows, precision: torch.dtype) -> torch.Tensor:
-    """Logits (M, F, states) of all frames, on the CPU."""
+def predict(
+    population: Population, inputs: Windows, precision: torch.dtype, frames: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Logits (M, F, states) of all frames, or of those whose indices are given, on the CPU."""
     training = population.training
     population.eval()
     device = population.correction.device
     parts = []
-    for index in torch.arange(len(inputs), device=device).split(PREDICTION_BATCH):
+    frames = torch.arange(len(inputs)) if frames is None else frames
+    for index in frames.to(device).split(PREDICTION_BATCH):
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
             parts.append(population(inputs(index)).float().cpu())
     population.train(training)
@@ -139,18 +141,18 @@ def predict(population: Population, inputs: Windows, precision: torch.dtype) -> 
 
 
 def fit(
-    task: Task, recipe: Recipe, *, width: int, depth: int, members: Sequence[int],
+    labelled: Labelled, recipe: Recipe, *, width: int, depth: int, members: Sequence[int],
     teacher_logits: torch.Tensor | None = None, temperature: float | Sequence[float] = 1.0,
     hard_weight: float | Sequence[float] = 1.0, noise: float = 0.0, frames: torch.Tensor | None = None,
     own_frames: torch.Tensor | None = None, observe=None, seed: int = 0, device: str = "cpu",
     precision: torch.dtype = torch.float32, checkpoint: Path | None = None, label: str = "training",
 ):  # fmt: skip
-    """Train a population of acoustic models on a task's training frames: the population and its Training.
+    """Train a population of acoustic models on labelled frames: the population and its Training.
 
     `frames` are the indices to train on (all by default), `own_frames` (M, F) says which of them each member
     sees; `noise` is the standard deviation of the noise on the inputs.
     """
-    labels = task.train.labels.to(device)
+    labels = labelled.labels.to(device)
     population = Population(layers(width, depth), members, recipe.dropout).to(device)
     targets = None if teacher_logits is None else teacher_logits.to(device)
     mask = None if own_frames is None else own_frames.to(device)
@@ -159,7 +161,7 @@ def fit(
     )
     frames = torch.arange(len(labels)) if frames is None else frames
     training = train(
-        population, windows(task.train.utterances, device, precision, noise), loss, recipe,
+        population, windows(labelled.utterances, device, precision, noise), loss, recipe,
         examples=frames.to(device), seed=seed, precision=precision, observe=observe, checkpoint=checkpoint, label=label,
     )  # fmt: skip
     return population, training
@@ -196,12 +198,12 @@ def train_ensemble(
     """Train the members on labels and measure them, and the ensembles of 1 to all of them, on the test recordings.
 
     With `parts`, every member sees four fifths of the training utterances, each another four (H4.2). Returns what
-    `measure` gives for the members, and for the arithmetic and the geometric mean; the geometric mean's logits
-    on the training frames, from which students learn; and the posteriors of one utterance for a figure.
+    `measure` gives for the members, and for the arithmetic and the geometric mean; the members' weights, from which
+    students learn; and the posteriors of one utterance for a figure.
     """
     own = own_parts(task.train.utterances, members) if parts else None
     population, training = fit(
-        task, recipe, width=width, depth=depth, members=[1000 * seed + m for m in range(members)], own_frames=own,
+        task.train, recipe, width=width, depth=depth, members=[1000 * seed + m for m in range(members)], own_frames=own,
         seed=seed, device=device, precision=precision, checkpoint=checkpoint, label=label,
     )  # fmt: skip
     on = {
@@ -222,9 +224,14 @@ def train_ensemble(
         "by_size": [float((p == task.test.labels).double().mean()) for p in sizes],
         "penalty": penalty, "penalty_errors": errors,
         "train_accuracy": [float(a) for a in (taught.argmax(-1) == task.train.labels).double().mean(1)],
-        "teacher_logits": taught.mean(0).half(), "losses": training.losses, "seconds": training.seconds,
+        "weights": on_cpu(population), "losses": training.losses, "seconds": training.seconds,
         "posteriors": posteriors(torch.stack([on["test"][0], log_arithmetic_mean(on["test"])]), task, example),
     }  # fmt: skip
+
+
+def on_cpu(population: Population) -> dict[str, torch.Tensor]:
+    """A population's weights, to be kept."""
+    return {name: value.cpu() for name, value in population.state_dict().items()}
 
 
 def log_arithmetic_mean(logits: torch.Tensor) -> torch.Tensor:
@@ -249,18 +256,44 @@ def posteriors(logits: torch.Tensor, task: Task, example: int) -> torch.Tensor:
     return soft_targets(logits[:, task.test.utterances.frames_of(marks)])
 
 
+def transfer_set(labelled: Labelled, copies: int) -> Labelled:
+    """Labelled utterances and perturbed copies of them, which keep their labels."""
+    return Labelled(with_copies(labelled.utterances, copies), labelled.labels.repeat(copies + 1))
+
+
+def teacher_logits(
+    weights: dict, width: int, depth: int, utterances: Utterances, device: str, precision: torch.dtype,
+    frames: torch.Tensor | None = None,
+) -> torch.Tensor:  # fmt: skip
+    """Logits (F, states) of the geometric mean of an ensemble with these weights, NaN-free zeros where not asked."""
+    members = len(weights["weights.0"])
+    population = Population(layers(width, depth), range(members)).to(device)
+    population.load_state_dict(weights)
+    inputs = windows(utterances, device, precision)
+    frames = torch.arange(len(inputs)) if frames is None else frames
+    logits = torch.zeros(len(inputs), len(STATES))
+    for index in frames.split(10 * PREDICTION_BATCH):
+        logits[index] = predict(population, inputs, precision, index).mean(0)
+    return logits
+
+
 def train_students(
-    task: Task, recipe: Recipe, *, width: int, depth: int, teacher_logits: torch.Tensor, penalty: float,
-    members: Sequence[int], temperature: Sequence[float], hard_weight: Sequence[float], noise: float = 0.0,
+    task: Task, recipe: Recipe, *, width: int, depth: int, teacher: dict, penalty: float,
+    members: Sequence[int], temperature: Sequence[float], hard_weight: Sequence[float], copies: int = 0,
     example: int = 0, seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32,
     checkpoint: Path | None = None, label: str = "training",
 ) -> dict:  # fmt: skip
     """Distil single models of the same size from an ensemble, and measure them (see `measure`) on the test
-    recordings and, by frame accuracy, on the held-out ones."""
+    recordings and, by frame accuracy, on the held-out ones.
+
+    `teacher` are the weights of the ensemble. Besides the training frames the students learn from `copies` perturbed
+    copies of them: the members never saw these, so that what the ensemble says about them is no mere echo of labels.
+    """
+    transfer = transfer_set(task.train, copies)
+    logits = teacher_logits(teacher, width, depth, transfer.utterances, device, precision)
     population, training = fit(
-        task, recipe, width=width, depth=depth, members=members, teacher_logits=teacher_logits.float(),
-        temperature=temperature, hard_weight=hard_weight, noise=noise, seed=seed, device=device, precision=precision,
-        checkpoint=checkpoint, label=label,
+        transfer, recipe, width=width, depth=depth, members=members, teacher_logits=logits, temperature=temperature,
+        hard_weight=hard_weight, seed=seed, device=device, precision=precision, checkpoint=checkpoint, label=label,
     )  # fmt: skip
     held, test, single = (
         predict(population, windows(utterances, device, precision), precision)
@@ -292,15 +325,16 @@ def part_of(task: Task, share: float, seed: int, *, by: str = "utterances") -> t
 
 def learn_from_part(
     task: Task, recipe: Recipe, *, frames: torch.Tensor, width: int, depth: int,
-    teacher_logits: torch.Tensor | None = None, temperatures: Sequence[float] = (), keep: Sequence[str] = (),
+    teacher: dict | None = None, temperatures: Sequence[float] = (), copies: int = 0, keep: Sequence[str] = (),
     sample: int = 4000, seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32,
     checkpoint: Path | None = None, label: str = "training",
 ) -> dict:  # fmt: skip
     """Train on a part of the frames one net with labels alone, then one with soft targets alone at each temperature,
     all from the same initial weights; accuracy (M,) on these frames, the held-out and the test ones.
 
-    `curve` (epochs, 3, M) holds the three after every epoch, on `sample` frames of each. `keep` may name
-    "train_logits", (M, F, states) of all training frames, to be returned as well.
+    All learn from the frames and `copies` perturbed copies of them; `teacher` are the weights of the model that
+    has seen everything. `curve` (epochs, 3, M) holds the three accuracies after every epoch, on `sample` frames
+    of each. `keep` may name "weights" to be returned as well.
     """
     inputs = {
         name: (windows(part.utterances, device, precision), part.labels.to(device))
@@ -312,16 +346,21 @@ def learn_from_part(
     def accuracies(population: Population, indices: dict[str, torch.Tensor]) -> torch.Tensor:
         return torch.stack([accuracy(population, *inputs[n], index, precision) for n, index in indices.items()])
 
+    transfer = transfer_set(task.train, copies)
+    every = torch.cat([frames + copy * len(task.train.labels) for copy in range(copies + 1)])
+    logits = None
+    if teacher is not None:
+        logits = teacher_logits(teacher, width, depth, transfer.utterances, device, precision, every)
     population, training = fit(
-        task, recipe, width=width, depth=depth, members=[seed] * (1 + len(temperatures)),
-        teacher_logits=None if teacher_logits is None else teacher_logits.float(), temperature=[1.0, *temperatures],
-        hard_weight=[1.0] + [0.0] * len(temperatures), frames=frames, seed=seed, device=device, precision=precision,
+        transfer, recipe, width=width, depth=depth, members=[seed] * (1 + len(temperatures)),
+        teacher_logits=logits, temperature=[1.0, *temperatures],
+        hard_weight=[1.0] + [0.0] * len(temperatures), frames=every, seed=seed, device=device, precision=precision,
         observe=lambda p: accuracies(p, picked), checkpoint=checkpoint, label=label,
     )  # fmt: skip
     final = accuracies(population, {name: index.to(device) for name, index in chosen.items()}).cpu()
     result = dict(zip(chosen, final, strict=True)) | {"curve": training.observed, "seconds": training.seconds}
-    if "train_logits" in keep:
-        result["train_logits"] = predict(population, inputs["train"][0], precision).half()
+    if "weights" in keep:
+        result["weights"] = on_cpu(population)
     return result
 
 
@@ -340,56 +379,3 @@ def accuracy(
         with torch.autocast(labels.device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
             right += (population(inputs(part)).argmax(-1) == labels[part]).sum(1)
     return 100 * right / len(index)
-
-
-def frame_accuracy(task: Task, measured: dict) -> list[float]:
-    """Per cent of the test frames that each model of `measure` finds."""
-    return (100 * (measured["predictions"] == task.test.labels).double().mean(1)).tolist()
-
-
-def error_rates(task: Task, measured: dict) -> tuple[list[float], list[float]]:
-    """Word errors of each model in per cent of the words, on the test strings and on the single recordings."""
-    count = sum(map(len, task.single.transcripts))
-    return tuple((100 * measured[kind].sum((1, 2)) / count).tolist() for kind in ("words", "single"))
-
-
-def table(task: Task, ensemble: dict, students: dict, temperatures: Sequence[float], seeds: int) -> pd.DataFrame:
-    """Frame accuracy and error rates in per cent: the members' mean, the ensembles, and students, means over seeds."""
-    lines = {}
-    for name, measured in {"baseline": ensemble["members"], "ensemble": ensemble["means"]["arithmetic"]}.items():
-        lines[name] = figures_of(task, measured, slice(None))
-    lines["ensemble, geometric mean"] = figures_of(task, ensemble["means"]["geometric"], slice(None))
-    for i, name in enumerate(student_names(temperatures)):
-        lines[name] = figures_of(task, students["members"], slice(i * seeds, (i + 1) * seeds))
-    return pd.DataFrame(lines, index=["frame accuracy", "word error rate", "single-digit error rate"]).T
-
-
-def student_names(temperatures: Sequence[float]) -> list[str]:
-    """The students' lines in `table`: a control without soft targets, then one a temperature."""
-    return ["labels alone", *[f"T = {t:g}" for t in temperatures]]
-
-
-def figures_of(task: Task, measured: dict, models: slice) -> list[float]:
-    """Means over some of the models of `measure`: frame accuracy, word error rate, single-digit error rate, in %."""
-    return [float(np.mean(values[models])) for values in (frame_accuracy(task, measured), *error_rates(task, measured))]
-
-
-def words_of(ensemble: dict, students: dict, line: str, temperatures: Sequence[float], seeds: int) -> torch.Tensor:
-    """Substitutions, deletions and insertions in every test string (U, 3) of a line of `table`: means over models."""
-    if line in ("baseline", "ensemble"):
-        measured = ensemble["members"] if line == "baseline" else ensemble["means"]["arithmetic"]
-        return measured["words"].double().mean(0)
-    i = student_names(temperatures).index(line)
-    return students["members"]["words"][i * seeds : (i + 1) * seeds].double().mean(0)
-
-
-def phone_confusion(parts: Sequence[tuple[Task, torch.Tensor]]) -> tuple[np.ndarray, list[str]]:
-    """Per cent of each phone's frames that are taken for each phone (P, P), and the phones; the diagonal is empty."""
-    phones = list(dict.fromkeys(STATES.phones))
-    number = torch.tensor([phones.index(phone) for phone in STATES.phones])
-    counts = torch.zeros(len(phones), len(phones), dtype=torch.float64)
-    for task, predictions in parts:
-        pairs = number[task.test.labels] * len(phones) + number[predictions.long()]
-        counts += torch.bincount(pairs, minlength=len(phones) ** 2).view_as(counts)
-    share = (100 * counts / counts.sum(1, keepdim=True).clamp(min=1)).fill_diagonal_(float("nan"))
-    return share.numpy(), phones

@@ -6,7 +6,7 @@ import tarfile
 import tempfile
 import urllib.request
 import wave
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import torch
 from torchaudio.datasets import SPEECHCOMMANDS
 from torchaudio.functional import resample
 
-from kdrep.data import DATASETS, DataError, Dataset, folders, quick_to_give_up
+from kdrep.data import DataError, Dataset, folders, quick_to_give_up
 from kdrep.data import describe as describe_images
 from kdrep.lexicon import DIGITS
 from kdrep.synthesiser import SAMPLE_RATE as SYNTHETIC_RATE
@@ -179,7 +179,6 @@ def read_speech_commands(folder: Path) -> Corpus:
 
 
 CORPORA = {"digits": load_spoken_digits, "speechcommands": load_speech_commands}
-SOURCES = DATASETS | {"digits": load_spoken_digits}  # what every run needs
 
 
 def read_wave(path: Path, rate: int) -> torch.Tensor:
@@ -226,8 +225,3 @@ def synthetic_digits(speakers: int = 6, takes: int = 10) -> Corpus:
     words, names = tuple(k[1] for k in keys), tuple(f"voice{k[0]}" for k in keys)
     test = torch.tensor([take < max(1, takes // 10) for *_, take in keys])
     return Corpus(STAND_IN, SYNTHETIC_RATE, waves, words, names, test, False, "a deterministic synthesiser")
-
-
-def clipped(waves: Iterable[torch.Tensor], share: float = 0.001) -> int:
-    """How many recordings have more than this share of their samples at full scale."""
-    return sum(bool((w.abs().to(torch.int32) >= 2**15 - 1).float().mean() > share) for w in waves)

@@ -32,7 +32,7 @@ class DataError(RuntimeError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images (N, H, W) uint8 and labels (N,) int64 of a training and a test set.
+    """Images (N, H, W), grey, or (N, H, W, 3), uint8, and labels (N,) int64 of a training and a test set.
 
     `real` says whether these are the data that the papers used, whole; `origin` says where they came from.
     """
@@ -48,9 +48,10 @@ class Dataset:
     def __post_init__(self):
         for part in ("train", "test"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
-            if images.dim() != 3 or images.dtype != torch.uint8:
+            if (images.dim() != 3 and images.shape[3:] != (3,)) or images.dtype != torch.uint8:
                 raise DataError(
-                    f"{self.name}: {part} images must be (N, H, W) uint8, not {tuple(images.shape)} {images.dtype}"
+                    f"{self.name}: {part} images must be (N, H, W) or (N, H, W, 3) uint8, "
+                    f"not {tuple(images.shape)} {images.dtype}"
                 )
             if labels.shape != images.shape[:1]:
                 raise DataError(f"{self.name}: {len(images)} {part} images but labels of shape {tuple(labels.shape)}")
@@ -178,6 +179,3 @@ def describe(dataset: Dataset) -> str:
     counts = f"{len(dataset.train_labels):,} training and {len(dataset.test_labels):,} test images"
     warning = "" if dataset.real else "\n** STAND-IN: nothing below may be compared with the paper **"
     return f"{dataset.name}: {counts}, {dataset.origin}{warning}"
-
-
-DATASETS = {"mnist": load_mnist}

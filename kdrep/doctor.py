@@ -6,12 +6,14 @@ import time
 import torch
 
 from kdrep import runs
-from kdrep.corpora import SOURCES, describe
-from kdrep.data import DataError, folders
+from kdrep.cifar import load_cifar10, load_cifar100
+from kdrep.corpora import describe, load_spoken_digits
+from kdrep.data import DataError, folders, load_mnist
 from kdrep.profiles import choose_profile
 from kdrep.training import dtype_name, faster_precision
 
 DISK_NEEDED = 2e9
+SOURCES = {"mnist": load_mnist, "digits": load_spoken_digits, "cifar10": load_cifar10, "cifar100": load_cifar100}
 
 
 def data_report(data_dir: str | None, *, download: bool) -> tuple[list[str], bool]:

@@ -240,7 +240,7 @@ def forest(rows: pd.DataFrame) -> plt.Figure:
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlabel("this run / the paper")
     low, high = axis.get_xlim()
-    log_axis(axis, [t for t in (0.05, 0.1, 0.2, 0.5, 0.8, 1, 1.25, 2, 5, 10, 20) if max(low, 0.04) <= t <= high])
+    log_axis(axis, [t for t in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if max(low, 0.04) <= t <= high])
     shown = [
         plt.Line2D([], [], linestyle="", marker=marks[v], color=SHADES[0], label=v)
         for v in marks

@@ -15,10 +15,9 @@ logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
 from torch.utils.benchmark import Timer  # noqa: E402
 
 
-def milliseconds(sizes: tuple[int, ...], batch: int, device: str = "cpu", least: float = 0.5) -> float:
-    """Median time of one forward pass of a batch, in float32, measured for at least `least` seconds."""
-    net = Population(sizes, [0]).to(device).eval()
-    inputs = torch.rand(batch, sizes[0], device=device)
+def milliseconds(net: torch.nn.Module, inputs: torch.Tensor, least: float = 0.5) -> float:
+    """Median time of one forward pass of a batch, measured for at least `least` seconds."""
+    net.eval()
     with torch.inference_mode():
         timer = Timer("net(inputs)", globals={"net": net, "inputs": inputs}, num_threads=torch.get_num_threads())
         return 1e3 * timer.blocked_autorange(min_run_time=least).median
@@ -29,5 +28,7 @@ def table(nets: Mapping[str, tuple[int, ...]], batches: Sequence[int], device: s
     lines = {}
     for name, sizes in nets.items():
         lines[name] = {"parameters": parameters(sizes), "multiplications": multiplications(sizes)}
-        lines[name] |= {f"ms, batch {batch}": milliseconds(sizes, batch, device) for batch in batches}
+        net = Population(sizes, [0]).to(device)
+        inputs = {batch: torch.rand(batch, sizes[0], device=device) for batch in batches}
+        lines[name] |= {f"ms, batch {batch}": milliseconds(net, drawn) for batch, drawn in inputs.items()}
     return pd.DataFrame(lines).T

@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
-from kdrep import papers, runs
+from kdrep import papers, parallel, runs
 from kdrep.corpora import Corpus, describe
 from kdrep.data import Dataset
 from kdrep.profiles import choose_device, choose_profile, settings
@@ -70,6 +70,15 @@ class Run:
         result = run_stage(self.folder / "stages", name, function, **inputs)
         self.stage_seconds += result["seconds"]
         return result
+
+    def stages(self, jobs: Mapping[str, dict], function: Callable) -> list[dict]:
+        """The results of independent stages, name by name with their inputs: here, or on a Dask cluster."""
+        given = {"device": self.device, "precision": self.precision}
+        results = parallel.run(
+            self.folder / "stages", [parallel.Job(name, function, given | inputs) for name, inputs in jobs.items()]
+        )
+        self.stage_seconds += sum(result["seconds"] for result in results)
+        return results
 
     def row(
         self,

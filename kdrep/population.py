@@ -55,6 +55,13 @@ class Population(nn.Module):
             logits = affine(hidden.float(), self.weights[-1], self.biases[-1])
         return logits + self.correction[:, None]
 
+    @torch.no_grad()
+    def limit_norms(self, max_norm: float) -> None:
+        """Shrink the incoming weights of hidden units whose Euclidean norm exceeds `max_norm`."""
+        for weight in self.weights[:-1]:
+            norms = torch.linalg.vector_norm(weight, dim=-1, keepdim=True)
+            weight.mul_((max_norm / norms).clamp_(max=1))
+
     def _drop(self, hidden: torch.Tensor, rate: float) -> torch.Tensor:
         """Dropout with every member's own generator."""
         if not self.generators:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from kdrep import papers
 from kdrep.papers import CLAIMS, Claim, Need
-from kdrep.stages import code_fingerprint, imports_of
+from kdrep.profiles import PROFILES, settings
+from kdrep.stages import canonical, code_fingerprint, imports_of
 from kdrep.statistics import Interval
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -162,11 +163,17 @@ def as_markdown(card: pd.DataFrame) -> str:
 
 
 def notebook_code(notebook: str) -> str:
-    """Hash of a notebook's own source cells and of the files of kdrep that it imports: a row's `code`."""
+    """Hash of a notebook's own source cells and of the files of kdrep that it imports: a row's `code`.
+
+    Of the settings and of the claims it takes in those of this notebook only: others may change without it.
+    """
     cells = json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text())["cells"]
     sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     plain = "\n".join(line for source in sources for line in source.splitlines() if not line.startswith("%"))
-    return code_fingerprint(imports_of(plain), extra="\0".join(sources))[:16]
+    own = [vars(settings(notebook, profile)) for profile in PROFILES]
+    own += [str(claim) for claim in CLAIMS if claim.notebook == notebook]
+    sources.append(json.dumps(canonical(own), sort_keys=True))
+    return code_fingerprint(imports_of(plain), "\0".join(sources), without=("papers.py", "profiles.py"))[:16]
 
 
 def write_aside(path: Path, text: str) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -145,6 +145,35 @@ def join(waves: Sequence[torch.Tensor], rate: int, generator: torch.Generator) -
     return torch.cat(parts)
 
 
+def with_copies(
+    utterances: Utterances, copies: int, *, shift: float = 2.0, noise: float = 0.3, seed: int = 0
+) -> Utterances:
+    """The utterances, followed by perturbed copies of all of them.
+
+    In a copy the mel axis of each utterance is shifted by up to `shift` filters, as another vocal tract would do,
+    and normal noise of deviation `noise` is added to every coefficient.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    parts = [utterances.features]
+    for _ in range(copies):
+        shifts = (2 * torch.rand(len(utterances), generator=generator) - 1) * shift
+        moved = shifted_filters(utterances.features, torch.repeat_interleave(shifts, utterances.lengths))
+        parts.append(moved + noise * torch.randn(moved.shape, generator=generator))
+    times = copies + 1
+    return Utterances(
+        torch.cat(parts), utterances.lengths.repeat(times), utterances.transcripts * times, utterances.speakers * times
+    )
+
+
+def shifted_filters(features: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:
+    """Features (F, 40) with each frame's filters moved by a number of filters (F,), linearly interpolated."""
+    last = features.shape[1] - 1
+    places = (torch.arange(last + 1) + shifts[:, None]).clamp(0, last)
+    below = places.floor().long()
+    share = places - below
+    return features.gather(1, below) * (1 - share) + features.gather(1, (below + 1).clamp(max=last)) * share
+
+
 class Windows:
     """Gathers windows of 26 frames, the 21st being the one that is asked for; edges repeat the first or last frame.
 
@@ -208,14 +237,7 @@ def flat_start(utterances: Utterances, states: States) -> torch.Tensor:
     return labels
 
 
-def train_aligner(
-    utterances: Utterances,
-    states: States,
-    *,
-    most_rounds: int = 30,
-    settled: float = 0.005,
-    progress: Callable[[float], None] = lambda change: None,
-) -> Aligner:
+def train_aligner(utterances: Utterances, states: States, *, most_rounds: int = 30, settled: float = 0.005) -> Aligner:
     """Viterbi re-estimation from a flat start, until fewer than the share `settled` of the labels change."""
     frames, lengths = cepstra(utterances), utterances.lengths
     chains = make_chains(utterances.transcripts, states)
@@ -229,7 +251,6 @@ def train_aligner(
         changes.append(float((new != labels).double().mean()))
         likelihoods.append(float(scores.gather(1, new[:, None]).mean()))
         labels, loops = new, estimate_loops(new, lengths, len(states))
-        progress(changes[-1])
         if changes[-1] < settled:
             break
     return Aligner(fit_gaussians(frames, labels, len(states)), loops, changes, likelihoods)

@@ -9,7 +9,7 @@ import json
 import os
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -29,18 +29,28 @@ def run_stage(folder: Path, name: str, function: Callable, **inputs) -> dict:
     killed run goes on there; one that takes `label` gets the stage's name. The result is a dict of tensors
     and plain values; `seconds`, what it took, is added unless the function says it.
     """
-    key = stage_key(function, inputs)
-    path = folder / f"{name.replace(' ', '-').replace('/', '-')}-{key[:16]}.pt"
+    path = stage_path(folder, name, function, inputs)
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         checkpoint = path.with_suffix(".checkpoint")
-        extra = {"checkpoint": checkpoint, "label": name}
-        wanted = inspect.signature(function).parameters
-        start = time.perf_counter()
-        result = function(**inputs, **{k: v for k, v in extra.items() if k in wanted})
-        save({"seconds": time.perf_counter() - start, **result}, path)
+        save(compute(name, function, inputs, checkpoint), path)
         checkpoint.unlink(missing_ok=True)
     return load(path)
+
+
+def stage_path(folder: Path, name: str, function: Callable, inputs: dict) -> Path:
+    """Where the result of a stage is kept."""
+    key = stage_key(function, inputs)
+    return folder / f"{name.replace(' ', '-').replace('/', '-')}-{key[:16]}.pt"
+
+
+def compute(name: str, function: Callable, inputs: dict, checkpoint: Path | None) -> dict:
+    """The result of a stage's function, with the seconds that it took."""
+    extra = {"checkpoint": checkpoint, "label": name}
+    wanted = inspect.signature(function).parameters
+    start = time.perf_counter()
+    result = function(**inputs, **{k: v for k, v in extra.items() if k in wanted})
+    return {"seconds": time.perf_counter() - start, **result}
 
 
 def save(content: dict, path: Path) -> None:
@@ -97,11 +107,12 @@ def function_code(function: Callable) -> str:
     return hashlib.sha256((everything + inspect.getsource(function)).encode()).hexdigest()
 
 
-def code_fingerprint(files: list[Path], extra: str = "") -> str:
-    """SHA-256 over some files of kdrep, all files of kdrep that these import, and `extra`."""
+def code_fingerprint(files: list[Path], extra: str = "", without: Sequence[str] = ()) -> str:
+    """SHA-256 over some files of kdrep, all files of kdrep that these import but those named, and `extra`."""
     digest = hashlib.sha256(extra.encode())
     for path in dependencies(files):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        if path.name not in without:
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -71,6 +71,13 @@ def loglog_slope(x: Sequence[float], y: Sequence[float]) -> float:
     return float(stats.linregress(np.log(x), np.log(y)).slope)
 
 
+def trend(x: Sequence[float], y: Sequence[float]) -> tuple[Interval, float]:
+    """Slope of the straight line through y over x with its interval, and the two-sided p of no slope."""
+    fitted = stats.linregress(x, y)
+    half = stats.t.ppf((1 + LEVEL) / 2, len(x) - 2) * fitted.stderr
+    return Interval(float(fitted.slope), float(fitted.slope - half), float(fitted.slope + half)), float(fitted.pvalue)
+
+
 def matched_pairs(first: Sequence[float], second: Sequence[float]) -> tuple[Interval, float]:
     """Mean difference of two systems' errors on the same utterances, its interval, and the two-sided p (paired t).
 

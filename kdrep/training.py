@@ -18,6 +18,9 @@ from kdrep.stages import load, save
 
 CHECKPOINT_EVERY = 15  # seconds: what a killed run may lose
 
+OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+DECAYS = ("linear", "cosine", "constant")
+
 Inputs = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -40,7 +43,10 @@ class Recipe:
     """How a net is trained: everything that a reader may want to change, and part of its stage's key.
 
     `decay` is the shape in which the rate falls to zero; `max_norm` bounds the Euclidean norm of every
-    hidden unit's incoming weights; `dropout` is the rate of every layer's input; `jitter` is in pixels.
+    hidden unit's incoming weights, `max_gradient` that of the whole gradient; `dropout` is the rate of every layer's
+    input; `jitter` is in pixels; `weight_decay` is for sgd and adamw, `nesterov` for sgd, `smoothing` for rmsprop.
+    Convolutions learn at the share `convolution_rate` of the rate. With `patience`, training stops after so many
+    epochs without a lower mean of what is observed, and ends with the weights that had the lowest.
     """
 
     epochs: int
@@ -50,7 +56,13 @@ class Recipe:
     decay: str = "linear"
     warmup: float = 0.0
     momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    smoothing: float = 0.9
+    convolution_rate: float = 1.0
     max_norm: float | None = None
+    max_gradient: float | None = None
+    patience: int | None = None
     dropout: tuple[float, ...] = ()
     jitter: int = 0
 
@@ -59,10 +71,11 @@ class Recipe:
             raise ValueError(f"recipe: epochs and batch_size must be positive, not {self.epochs}, {self.batch_size}")
         if not self.learning_rate > 0:
             raise ValueError(f"recipe: learning_rate must be positive, not {self.learning_rate}")
-        if self.optimizer not in ("adam", "sgd"):
-            raise ValueError(f"recipe: optimizer must be 'adam' or 'sgd', not {self.optimizer!r}")
-        if self.decay not in ("linear", "cosine"):
-            raise ValueError(f"recipe: decay must be 'linear' or 'cosine', not {self.decay!r}")
+        for name, choices in (("optimizer", OPTIMIZERS), ("decay", DECAYS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"recipe: {name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"recipe: patience must be a positive number of epochs, not {self.patience}")
 
 
 def keep_memory() -> None:
@@ -100,11 +113,11 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 
 def rate_factor(progress: float, recipe: Recipe) -> float:
-    """Share of the learning rate after a share of the training: a linear warm-up, then the decay."""
+    """Share of the learning rate after a share of the training: a linear warm-up, then the decay to zero, if any."""
     if progress < recipe.warmup:
         return progress / recipe.warmup
     left = (1 - progress) / (1 - recipe.warmup)
-    return left if recipe.decay == "linear" else 0.5 * (1 - math.cos(math.pi * left))
+    return {"linear": left, "cosine": 0.5 * (1 - math.cos(math.pi * left)), "constant": 1.0}[recipe.decay]
 
 
 def train(
@@ -113,60 +126,85 @@ def train(
     loss: Loss,
     recipe: Recipe,
     *,
-    examples: torch.Tensor,
+    examples: torch.Tensor | Callable[[torch.Generator], torch.Tensor],
     seed: int,
     precision: torch.dtype = torch.float32,
     rate_shares: Sequence[float] | None = None,
     observe: Callable[[Population], torch.Tensor] | None = None,
+    anneal: Callable[[float], None] | None = None,
     checkpoint: Path | None = None,
     label: str = "training",
 ) -> Training:
     """Train every member on the same batches.
 
-    `inputs(index, generator)` gives a batch (B, features), `loss(logits, index)` the losses (M,);
-    `examples` (n,) are the indices to train on; `rate_shares` (M,) scale the learning rate of each
-    member. `observe(population)` is called after every epoch, in evaluation mode, and gives a tensor to keep.
+    `inputs(index, generator)` gives a batch (B, features), `loss(logits, index)` the losses (M,); `examples` (n,)
+    are the indices to train on, or a function that draws as many anew for every epoch; `rate_shares` (M,) scale the
+    learning rate of each member. `observe(population)` is called after every epoch, in evaluation mode, and gives a
+    tensor to keep. `anneal(progress)` is called before every step with the share of the training that is done.
     With `checkpoint`, the state is saved there and training goes on from it if it exists.
     Raises TrainingError as soon as an epoch's loss is not finite.
     """
-    device = examples.device
+    if recipe.patience and not observe:
+        raise ValueError("observe: early stopping (`patience`) needs something to observe")
+    device = next(population.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
     optimizer = make_optimizer(population, recipe)
     shares = None if rate_shares is None else torch.tensor(rate_shares, device=device)
     state = load_checkpoint(checkpoint, population, optimizer, generator)
     history, start = state["history"], time.monotonic() - state["seconds"]
     saved = time.monotonic()
-    steps = math.ceil(len(examples) / recipe.batch_size)
     bar = tqdm(total=recipe.epochs, initial=len(history), desc=label, unit="epoch", leave=False, file=progress_file())
     population.train()
     for epoch in range(len(history), recipe.epochs):
+        if ran_out(state["observed"], recipe.patience):
+            break
         total = torch.zeros(len(population), device=device)
-        order = examples[torch.randperm(len(examples), generator=generator, device=device)]
+        drawn = examples(generator) if callable(examples) else examples
+        steps = math.ceil(len(drawn) / recipe.batch_size)
+        order = drawn[torch.randperm(len(drawn), generator=generator, device=device)]
         for step, index in enumerate(order.split(recipe.batch_size)):
-            factor = rate_factor((epoch * steps + step) / (recipe.epochs * steps), recipe)
+            progress = (epoch * steps + step) / (recipe.epochs * steps)
             for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * factor
+                group["lr"] = recipe.learning_rate * group["share"] * rate_factor(progress, recipe)
+            if anneal:
+                anneal(progress)
             batch = inputs(index, generator)
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
                 logits = population(batch)
             losses = loss(logits.float(), index)
             optimizer.zero_grad(set_to_none=True)
             losses.sum().backward()
+            if recipe.max_gradient:
+                torch.nn.utils.clip_grad_norm_(population.parameters(), recipe.max_gradient, foreach=True)
             update(population, optimizer, shares)
             if recipe.max_norm:
-                limit_norms(population, recipe.max_norm)
+                population.limit_norms(recipe.max_norm)
             total += losses.detach()
         history.append(check_finite(total / steps, label, epoch))
         if observe:
             state["observed"].append(observation(population, observe))
+            if recipe.patience and lowest(state["observed"]) == epoch:
+                state["best"] = {name: value.clone() for name, value in population.state_dict().items()}
         if checkpoint and time.monotonic() - saved > CHECKPOINT_EVERY:
             saved = time.monotonic()
             save_checkpoint(checkpoint, population, optimizer, generator, state, saved - start)
         bar.update()
     bar.close()
+    if state["best"]:
+        population.load_state_dict(state["best"])
     population.eval()
     observed = torch.stack(state["observed"]) if observe else None
     return Training(torch.stack(history), time.monotonic() - start, observed)
+
+
+def lowest(observed: list[torch.Tensor]) -> int:
+    """The first epoch, from 0, in which the mean of what was observed was lowest."""
+    return int(torch.stack([seen.double().mean() for seen in observed]).argmin())
+
+
+def ran_out(observed: list[torch.Tensor], patience: int | None) -> bool:
+    """Whether so many epochs have gone by without a lower mean."""
+    return bool(patience and observed) and len(observed) - 1 - lowest(observed) >= patience
 
 
 @torch.no_grad()
@@ -180,9 +218,21 @@ def observation(population: Population, observe: Callable[[Population], torch.Te
 
 def make_optimizer(population: Population, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimiser over all members' stacked weights."""
+    parameters = [
+        {"params": [p for p in population.parameters() if (p.dim() == 4) == convolution], "share": share}
+        for convolution, share in ((False, 1.0), (True, recipe.convolution_rate))
+    ]
+    groups = [group for group in parameters if group["params"]]
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(population.parameters(), recipe.learning_rate, recipe.momentum, fused=True)
-    return torch.optim.Adam(population.parameters(), recipe.learning_rate, fused=True)
+        return torch.optim.SGD(
+            groups, recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov, fused=True,
+        )  # fmt: skip
+    if recipe.optimizer == "rmsprop":
+        return torch.optim.RMSprop(groups, recipe.learning_rate, alpha=recipe.smoothing)
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+    return torch.optim.Adam(groups, recipe.learning_rate, fused=True)
 
 
 @torch.no_grad()
@@ -194,14 +244,6 @@ def update(population: Population, optimizer: torch.optim.Optimizer, shares: tor
     optimizer.step()
     for old, parameter in zip(before, population.parameters(), strict=True):
         parameter.copy_(torch.lerp(old, parameter, shares.view(-1, *[1] * (old.dim() - 1))))
-
-
-@torch.no_grad()
-def limit_norms(population: Population, max_norm: float) -> None:
-    """Shrink the incoming weights of hidden units whose Euclidean norm exceeds `max_norm`."""
-    for weight in population.weights[:-1]:
-        norms = torch.linalg.vector_norm(weight, dim=-1, keepdim=True)
-        weight.mul_((max_norm / norms).clamp_(max=1))
 
 
 def check_finite(losses: torch.Tensor, label: str, epoch: int) -> torch.Tensor:
@@ -224,6 +266,7 @@ def save_checkpoint(path, population, optimizer, generator, progress, seconds) -
         "generators": [g.get_state() for g in (generator, *population.generators)],
         "history": progress["history"],
         "observed": progress["observed"],
+        "best": progress["best"],
         "seconds": seconds,
     }
     save(state, path)
@@ -232,7 +275,7 @@ def save_checkpoint(path, population, optimizer, generator, progress, seconds) -
 def load_checkpoint(path, population, optimizer, generator) -> dict:
     """Restore what `save_checkpoint` wrote; a fresh start if there is none."""
     if path is None or not path.exists():
-        return {"history": [], "observed": [], "seconds": 0.0}
+        return {"history": [], "observed": [], "best": None, "seconds": 0.0}
     state = load(path)
     population.load_state_dict(state["population"])
     optimizer.load_state_dict(state["optimizer"])

@@ -14,10 +14,13 @@ from kdrep.profiles import SETTINGS
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"papers", "profiles", "statistics", "data", "models", "stages", "augment", "lexicon"},
-    {"population", "hmm", "synthesiser", "convnets", "specialists"},
+    {"parallel", "cifar", "convnets", "specialists"},
+    {"population", "hmm", "synthesiser"},
     {"training", "distill", "corpora"},
     {"gradients", "latency", "mnist", "speech"},
-    {"acoustic"},
+    {"acoustic", "vision"},
+    {"experts"},
+    {"scores"},
     {"results", "figures", "speech_figures"},
     {"runs"},
     {"notebook", "runner", "publishing", "doctor"},

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torchaudio
 
-from kdrep import acoustic, speech
+from kdrep import acoustic, scores, speech
 from kdrep.corpora import synthetic_digits
 from kdrep.training import Recipe
 
@@ -122,17 +122,17 @@ def test_an_ensemble_and_its_student_learn_the_synthetic_digits(task):
     recipe = Recipe(epochs=8, batch_size=128, learning_rate=2e-3)
     ensemble = acoustic.train_ensemble(task, recipe, width=64, depth=2, members=2)
     student = acoustic.train_students(
-        task, recipe, width=64, depth=2, teacher_logits=ensemble["teacher_logits"], penalty=ensemble["penalty"],
+        task, recipe, width=64, depth=2, teacher=ensemble["weights"], penalty=ensemble["penalty"], copies=1,
         members=[7, 7], temperature=[1.0, 2.0], hard_weight=[1.0, 0.5],
     )  # fmt: skip
-    table = acoustic.table(task, ensemble, student, (2.0,), 1)
+    table = scores.table(task, ensemble, student, (2.0,), 1)
     assert (table["frame accuracy"] > 30).all()
     assert (table["word error rate"] < 60).all()
     assert list(table.index) == ["baseline", "ensemble", "ensemble, geometric mean", "labels alone", "T = 2"]
     assert ensemble["by_size"][-1] == pytest.approx(
-        acoustic.frame_accuracy(task, ensemble["means"]["arithmetic"])[0] / 100
+        scores.frame_accuracy(task, ensemble["means"]["arithmetic"])[0] / 100
     )
-    errors = acoustic.words_of(ensemble, student, "T = 2", (2.0,), 1)
+    errors = scores.words_of(ensemble, student, "T = 2", (2.0,), 1)
     assert 100 * float(errors.sum()) / len(task.single) == pytest.approx(table.loc["T = 2", "word error rate"])
     posterior = ensemble["posteriors"]
     torch.testing.assert_close(posterior.sum(-1), torch.ones(posterior.shape[:2]))
@@ -140,11 +140,40 @@ def test_an_ensemble_and_its_student_learn_the_synthetic_digits(task):
 
 def test_learning_from_a_part_is_watched(task):
     frames = acoustic.part_of(task, 0.2, 0)
-    teacher = torch.zeros(len(task.train.labels), len(acoustic.STATES))
+    whole = acoustic.learn_from_part(
+        task, Recipe(epochs=1), frames=frames, width=16, depth=1, keep=["weights"], sample=10
+    )  # fmt: skip
     result = acoustic.learn_from_part(
-        task, Recipe(epochs=3), frames=frames, width=16, depth=1, teacher_logits=teacher, temperatures=[2.0, 2.0],
-        sample=10**9,
+        task, Recipe(epochs=3), frames=frames, width=16, depth=1, teacher=whole["weights"], temperatures=[2.0, 2.0],
+        copies=2, sample=10**9,
     )  # fmt: skip
     assert result["curve"].shape == (3, 3, 3)
     torch.testing.assert_close(result["curve"][-1], torch.stack([result[n] for n in ("train", "held out", "test")]))
     torch.testing.assert_close(result["test"][1], result["test"][2])
+
+
+def test_copies_are_shifted_in_frequency_and_noisy(task):
+    utterances = task.train.utterances
+    silent = speech.with_copies(utterances, 2, noise=0.0)
+    assert torch.equal(silent.features[: len(utterances.features)], utterances.features)
+    assert len(silent) == 3 * len(utterances)
+    assert len(silent.features) == int(silent.lengths.sum()) == 3 * len(utterances.features)
+
+
+def test_filters_move_by_whole_and_broken_numbers():
+    features = torch.arange(40.0).repeat(3, 1) ** 2
+    moved = speech.shifted_filters(features, torch.tensor([0.0, 2.0, -0.5]))
+    assert torch.equal(moved[0], features[0])
+    assert torch.equal(moved[1, :38], features[1, 2:])
+    torch.testing.assert_close(moved[2, 1:], (features[2, 1:] + features[2, :-1]) / 2)
+
+
+def test_a_teacher_is_rebuilt_from_its_weights(task):
+    ensemble = acoustic.train_ensemble(task, Recipe(epochs=1, batch_size=512), width=16, depth=1, members=2)
+    logits = acoustic.teacher_logits(ensemble["weights"], 16, 1, task.test.utterances, "cpu", torch.float32)
+    assert torch.equal(logits.argmax(-1), ensemble["means"]["geometric"]["predictions"][0].long())
+    part = acoustic.teacher_logits(
+        ensemble["weights"], 16, 1, task.test.utterances, "cpu", torch.float32, torch.tensor([3, 5])
+    )
+    torch.testing.assert_close(part[[3, 5]], logits[[3, 5]])
+    assert not part[[0, 1, 2, 4]].any()

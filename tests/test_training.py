@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from kdrep.population import Population
-from kdrep.training import Recipe, TrainingError, limit_norms, rate_factor, train
+from kdrep.training import Recipe, TrainingError, rate_factor, train
 
 KILLABLE = Path(__file__).parent / "killable.py"
 
@@ -36,9 +36,14 @@ def test_a_killed_run_ends_with_the_same_figures(tmp_path):
     assert not list((tmp_path / "killed").glob("*.checkpoint"))
 
 
-def tiny(loss, recipe):
+def tiny(loss, recipe, population=None, **options):
     inputs = torch.rand(64, 8, generator=torch.Generator().manual_seed(0))
-    return train(Population((8, 6, 3), [0, 1]), lambda i, _: inputs[i], loss, recipe, examples=torch.arange(64), seed=0)
+    population = population or Population((8, 6, 3), [0, 1])
+    return train(population, lambda i, _: inputs[i], loss, recipe, examples=torch.arange(64), seed=0, **options)
+
+
+def to_one(logits, index):
+    return (logits - 1).square().mean((1, 2))
 
 
 def test_a_loss_that_is_not_finite_names_the_member():
@@ -50,7 +55,7 @@ def test_a_loss_that_is_not_finite_names_the_member():
 
 
 def test_training_lowers_the_loss():
-    losses = tiny(lambda logits, index: (logits - 1).square().mean((1, 2)), Recipe(30, 16, 0.01)).losses
+    losses = tiny(to_one, Recipe(30, 16, 0.01)).losses
     assert losses.shape == (30, 2)
     assert (losses[-1] < 0.1 * losses[0]).all()
 
@@ -58,7 +63,7 @@ def test_training_lowers_the_loss():
 def test_max_norm_bounds_the_norm_and_leaves_the_rest():
     population = Population((50, 20, 20, 3), [0])
     before = [w.clone() for w in population.weights]
-    limit_norms(population, 1.2)
+    population.limit_norms(1.2)
     for weight, old in zip(population.weights[:-1], before[:-1], strict=True):
         norms, old_norms = weight.norm(dim=-1), old.norm(dim=-1)
         assert (norms <= 1.2001).all()
@@ -83,3 +88,42 @@ def test_the_rate_warms_up_and_falls_to_zero(decay):
 def test_a_recipe_says_what_is_wrong(wrong):
     with pytest.raises(ValueError, match=f"recipe: .*{next(iter(wrong))}"):
         Recipe(**{"epochs": 1, **wrong})
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+def test_every_optimiser_lowers_the_loss(optimizer):
+    rate = 0.1 if optimizer == "sgd" else 0.01
+    losses = tiny(to_one, Recipe(30, 16, rate, optimizer=optimizer)).losses
+    assert (losses[-1] < 0.5 * losses[0]).all()
+
+
+def test_anneal_is_told_how_much_of_the_training_is_done():
+    seen = []
+    tiny(lambda logits, index: logits.square().mean((1, 2)), Recipe(4, 16), anneal=seen.append)
+    assert seen[0] == 0
+    assert seen[-1] < 1
+    assert seen == pytest.approx([i / len(seen) for i in range(len(seen))])
+
+
+def test_patience_stops_and_goes_back_to_the_best_weights():
+    scores = iter([3.0, 1.0, 2.0, 2.0, 0.0])
+    kept = []
+
+    def observe(population):
+        kept.append(population.weights[0].detach().clone())
+        return torch.tensor(next(scores))
+
+    population = Population((8, 6, 3), [0, 1])
+    training = tiny(to_one, Recipe(9, 16, 0.1, patience=2), population, observe=observe)
+    assert len(training.losses) == 4
+    assert torch.equal(population.weights[0], kept[1])
+    with pytest.raises(ValueError, match="observe"):
+        tiny(to_one, Recipe(9, 16, patience=2))
+
+
+def test_gradients_are_clipped():
+    population, fresh = (Population((8, 6, 3), [0, 1]) for _ in range(2))
+    recipe = Recipe(1, 16, 1.0, optimizer="sgd", momentum=0.0, max_gradient=1e-3, decay="constant")
+    tiny(to_one, recipe, population)
+    moved = torch.cat([(a - b).flatten() for a, b in zip(population.parameters(), fresh.parameters(), strict=True)])
+    assert 0 < moved.norm() <= 4 * 1e-3

@@ -1,0 +1,46 @@
+"""Independent stages: here one after another, or on the workers of a Dask cluster, with the same figures."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from kdrep.stages import compute, run_stage, save, stage_path
+
+RETRIES = 3  # tries of a job whose worker was lost or which failed
+
+
+class Job(NamedTuple):
+    """A stage that depends on no other of its batch."""
+
+    name: str
+    function: Callable
+    inputs: dict
+
+
+def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None) -> list[dict]:
+    """The results of all jobs, in their order; those that `folder` holds are not computed again.
+
+    `scheduler` is the address of a Dask scheduler (tcp://host:port; $KDREP_SCHEDULER by default); without one the
+    jobs run here. Every result is kept as soon as it is there, and a lost worker's job goes to another.
+    """
+    scheduler = scheduler or os.environ.get("KDREP_SCHEDULER")
+    if scheduler:
+        submit(folder, [job for job in jobs if not stage_path(folder, *job).exists()], scheduler)
+    return [run_stage(folder, job.name, job.function, **job.inputs) for job in jobs]
+
+
+def submit(folder: Path, jobs: Sequence[Job], scheduler: str) -> None:
+    """Compute jobs on a cluster, and keep their results."""
+    try:
+        from distributed import Client, as_completed
+    except ImportError as error:
+        raise RuntimeError("a scheduler needs dask.distributed: pip install 'kdrep[cluster]'") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    with Client(scheduler, timeout=30) as client:
+        # A worker with a GPU is started with `--resources GPU=1` and then takes one job at a time.
+        gpu = any("GPU" in w.get("resources", {}) for w in client.scheduler_info(n_workers=-1)["workers"].values())
+        options = dict(retries=RETRIES, pure=False, resources={"GPU": 1} if gpu else None)
+        futures = {client.submit(compute, *job, None, **options): stage_path(folder, *job) for job in jobs}
+        for future in as_completed(futures):
+            save(future.result(), futures[future])

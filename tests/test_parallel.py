@@ -1,0 +1,53 @@
+"""Jobs on a cluster of two workers, one of which is killed, against the same jobs here."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+import torch
+
+from kdrep import parallel
+
+
+def job(seed, marker, slow=0.0):
+    """A deterministic figure; the first to come leaves its process number, and dawdles."""
+    try:
+        handle = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        os.write(handle, str(os.getpid()).encode())
+        os.close(handle)
+        time.sleep(slow)
+    except FileExistsError:
+        pass
+    return {"value": torch.randn(3, generator=torch.Generator().manual_seed(seed))}
+
+
+def jobs(marker, slow):
+    return [parallel.Job(f"job {seed}", job, dict(seed=seed, marker=str(marker), slow=slow)) for seed in range(4)]
+
+
+def test_without_a_scheduler_jobs_run_here_and_are_kept(tmp_path):
+    first = parallel.run(tmp_path / "stages", jobs(tmp_path / "marker", 0.0))
+    again = parallel.run(tmp_path / "stages", jobs(tmp_path / "marker", 0.0))
+    assert [r["seconds"] for r in first] == [r["seconds"] for r in again]
+
+
+def test_a_killed_worker_does_not_lose_the_run(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    marker = tmp_path / "marker"
+    here = parallel.run(tmp_path / "here", jobs(tmp_path / "other", 0.0))
+    killer = threading.Thread(target=kill_first, args=(marker,))
+    killer.start()
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        there = parallel.run(tmp_path / "there", jobs(marker, 60.0), cluster.scheduler_address)
+    killer.join()
+    assert all(torch.equal(a["value"], b["value"]) for a, b in zip(here, there, strict=True))
+    assert len(list((tmp_path / "there").glob("*.pt"))) == 4
+
+
+def kill_first(marker):
+    """Kill the process that has left its number in `marker`."""
+    while not marker.exists() or not marker.read_text():
+        time.sleep(0.05)
+    os.kill(int(marker.read_text()), signal.SIGKILL)
