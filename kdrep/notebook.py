@@ -71,12 +71,13 @@ class Run:
         self.stage_seconds += result["seconds"]
         return result
 
-    def stages(self, jobs: Mapping[str, dict], function: Callable) -> list[dict]:
-        """The results of independent stages, name by name with their inputs: here, or on a Dask cluster."""
+    def stages(self, jobs: Mapping[str, dict], function: Callable, processes: int = 1) -> list[dict]:
+        """The results of independent stages, name by name with their inputs: here, on a CPU in so many processes that
+        share its cores, or on a Dask cluster."""
         given = {"device": self.device, "precision": self.precision}
-        results = parallel.run(
-            self.folder / "stages", [parallel.Job(name, function, given | inputs) for name, inputs in jobs.items()]
-        )
+        listed = [parallel.Job(name, function, given | inputs) for name, inputs in jobs.items()]
+        here = processes if self.device == "cpu" else 1
+        results = parallel.run(self.folder / "stages", listed, processes=here)
         self.stage_seconds += sum(result["seconds"] for result in results)
         return results
 

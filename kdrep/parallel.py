@@ -1,9 +1,13 @@
-"""Independent stages: here one after another, or on the workers of a Dask cluster, with the same figures."""
+"""Independent stages: here, one after another or in processes, or on the workers of a Dask cluster."""
 
+import multiprocessing
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
+
+import torch
 
 from kdrep.stages import compute, run_stage, save, stage_path
 
@@ -18,16 +22,33 @@ class Job(NamedTuple):
     inputs: dict
 
 
-def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None) -> list[dict]:
+def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, processes: int = 1) -> list[dict]:
     """The results of all jobs, in their order; those that `folder` holds are not computed again.
 
     `scheduler` is the address of a Dask scheduler (tcp://host:port; $KDREP_SCHEDULER by default); without one the
-    jobs run here. Every result is kept as soon as it is there, and a lost worker's job goes to another.
+    jobs run here, in so many `processes` that share the cores: small nets leave most of them idle. Every result is
+    kept as soon as it is there, and a lost worker's job goes to another.
     """
     scheduler = scheduler or os.environ.get("KDREP_SCHEDULER")
+    missing = [job for job in jobs if not stage_path(folder, *job).exists()]
     if scheduler:
-        submit(folder, [job for job in jobs if not stage_path(folder, *job).exists()], scheduler)
+        submit(folder, missing, scheduler)
+    elif processes > 1 and len(missing) > 1:
+        run_in_processes(folder, missing, processes)
     return [run_stage(folder, job.name, job.function, **job.inputs) for job in jobs]
+
+
+def run_in_processes(folder: Path, jobs: Sequence[Job], processes: int) -> None:
+    """Compute jobs in processes of this machine, and keep their results."""
+    threads = max(1, torch.get_num_threads() // processes)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, torch.set_num_threads, (threads,)) as pool:
+        list(pool.map(run_job, [folder] * len(jobs), jobs))
+
+
+def run_job(folder: Path, job: Job) -> None:
+    """Compute one job and keep its result."""
+    run_stage(folder, job.name, job.function, **job.inputs)
 
 
 def submit(folder: Path, jobs: Sequence[Job], scheduler: str) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from kdrep.augment import Crops
 from kdrep.convnets import ResidualNet
+from kdrep.crops import Crops
 from kdrep.data import Dataset
 from kdrep.distill import DistillationLoss
 from kdrep.training import Recipe, train

@@ -33,6 +33,12 @@ def test_without_a_scheduler_jobs_run_here_and_are_kept(tmp_path):
     assert [r["seconds"] for r in first] == [r["seconds"] for r in again]
 
 
+def test_processes_keep_the_same_results(tmp_path):
+    one = parallel.run(tmp_path / "one", jobs(tmp_path / "a", 0.0))
+    two = parallel.run(tmp_path / "two", jobs(tmp_path / "b", 0.0), processes=2)
+    assert all(torch.equal(a["value"], b["value"]) for a, b in zip(one, two, strict=True))
+
+
 def test_a_killed_worker_does_not_lose_the_run(tmp_path):
     distributed = pytest.importorskip("distributed")
     marker = tmp_path / "marker"

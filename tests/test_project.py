@@ -14,7 +14,7 @@ from kdrep.profiles import SETTINGS
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"papers", "profiles", "statistics", "data", "models", "stages", "augment", "lexicon"},
-    {"parallel", "cifar", "convnets", "specialists"},
+    {"parallel", "cifar", "convnets", "crops", "specialists"},
     {"population", "hmm", "synthesiser"},
     {"training", "distill", "corpora"},
     {"gradients", "latency", "mnist", "speech"},

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from kdrep import cifar, vision
-from kdrep.augment import Crops
 from kdrep.convnets import ResidualNet
+from kdrep.crops import Crops
 from kdrep.data import DataError
 from kdrep.training import Recipe
 
