@@ -4,10 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-RESIDUAL_SMALL = (8, 12, 24, 48)
-RESIDUAL_MEDIUM = (16, 24, 48, 96)
-RESIDUAL_LARGE = (32, 64, 128, 256)
-
 
 class Block(nn.Module):
     """Two 3 x 3 convolutions with batch normalisation, and a shortcut (He et al. 2016)."""
@@ -29,8 +25,8 @@ class Block(nn.Module):
 
 
 class ResidualNet(nn.Module):
-    """Convolution to widths[0], max pooling, then a block for each further width, at half the size from the
-    second on; the mean over the map, and a linear layer.
+    """Convolution to widths[0], then a block for each further width, at half the size from the second on; the mean
+    over the map, and a linear layer. The convolution's map is halved by max pooling (`pool`) or by its own stride.
 
     Logits have shape (1, B, classes), those of a population of one: the training loop knows no other. `seed`
     draws the initial weights.
@@ -42,7 +38,7 @@ class ResidualNet(nn.Module):
             raise ValueError(f"widths, classes: two widths and two classes at least, not {widths} and {classes}")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.stem = nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)
+            self.stem = nn.Conv2d(3, widths[0], 3, 1 if pool else 2, 1, bias=False)
             self.norm = nn.BatchNorm2d(widths[0])
             self.pool = pool
             pairs = zip(widths, widths[1:], strict=False)

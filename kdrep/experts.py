@@ -1,51 +1,62 @@
 """Generalist, specialists and their controls, trained and asked: the experiments of Hinton et al. 2015, section 5."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from kdrep import vision
 from kdrep.data import Dataset
 from kdrep.distill import DistillationLoss, soft_cross_entropy, soft_targets
-from kdrep.specialists import dustbin_correction, dustbin_labels, half_and_half
+from kdrep.mixture import Mixture
+from kdrep.specialists import active, combine, dustbin_correction, dustbin_labels, half_and_half, mean_of_asked
 from kdrep.training import Recipe
 
 DUSTBIN, FULL = "dustbin", "full"
 
 
-def answers(net, dataset: Dataset, device: str, precision: torch.dtype) -> dict[str, torch.Tensor]:
-    """A net's logits on the held-out and the test images, without augmentation."""
-    train, test = (vision.inputs(dataset, part, device, precision) for part in ("train", "test"))
-    return {
-        "held_out_logits": vision.predict(net, train, vision.held_out(dataset), precision),
-        "test_logits": vision.predict(net, test, torch.arange(len(dataset.test_labels)), precision),
-    }
+def asked_about(dataset: Dataset, device: str, precision: torch.dtype) -> Callable[..., torch.Tensor]:
+    """A function that gives a net's logits on the indices of a "train" or "test" part, without augmentation."""
+    images = {part: vision.inputs(dataset, part, device, precision) for part in ("train", "test")}
+    everything = {"train": torch.arange(len(dataset.train_labels)), "test": torch.arange(len(dataset.test_labels))}
+
+    def ask(net: nn.Module, part: str, index: torch.Tensor | None = None) -> torch.Tensor:
+        return vision.predict(net, images[part], everything[part] if index is None else index, precision)
+
+    return ask
 
 
 def train_generalist(
-    dataset: Dataset, recipe: Recipe, *, widths: Sequence[int], classes: int, start: dict | None = None,
-    teacher_logits: torch.Tensor | None = None, temperature: float = 1.0, hard_weight: float = 1.0, seed: int = 0,
-    device: str = "cpu", precision: torch.dtype = torch.float32, checkpoint: Path | None = None,
-    label: str = "training",
+    dataset: Dataset, recipe: Recipe, *, shape: dict, classes: int, start: dict | None = None,
+    epoch_size: int | None = None, teacher_logits: torch.Tensor | None = None, temperature: float = 1.0,
+    hard_weight: float = 1.0, seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32,
+    checkpoint: Path | None = None, label: str = "training",
 ) -> dict:  # fmt: skip
     """Train a net of all classes, from `start` if given, on labels or by distillation from `teacher_logits` (N, C).
 
-    Returns its weights, its logits on held-out, test and training images, losses and seconds.
+    With `epoch_size`, an epoch is so many images drawn anew instead of all of them, as it is for a specialist.
+    Returns its weights, its logits on all training (held-out ones included) and test images, losses and seconds.
     """
     targets = None if teacher_logits is None else teacher_logits.to(device)
     loss = DistillationLoss(
         1, targets, dataset.train_labels.to(device), temperature=temperature, hard_weight=hard_weight
     )
-    net, training = vision.fit(
-        dataset, recipe, widths=widths, classes=classes, start=start, loss=loss, seed=seed, device=device,
-        precision=precision, checkpoint=checkpoint, label=label,
+    fitting = vision.fitting(dataset).to(device)
+
+    def draw(generator: torch.Generator) -> torch.Tensor:
+        return fitting[torch.randperm(len(fitting), generator=generator, device=device)[:epoch_size]]
+
+    net = vision.make_net(shape, classes, seed, start).to(device)
+    training = vision.fit(
+        net, dataset, recipe, examples=draw if epoch_size else fitting, loss=loss, seed=seed, precision=precision,
+        checkpoint=checkpoint, label=label,
     )  # fmt: skip
-    train = vision.inputs(dataset, "train", device, precision)
-    return answers(net, dataset, device, precision) | {
-        "train_logits": vision.predict(net, train, torch.arange(len(dataset.train_labels)), precision),
-        "weights": {name: value.cpu() for name, value in net.state_dict().items()},
+    ask = asked_about(dataset, device, precision)
+    return {
+        "train_logits": ask(net, "train"), "test_logits": ask(net, "test"),
+        "weights": vision.weights_of(net),
         "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip
 
@@ -85,52 +96,115 @@ class OwnLabelsElseSoft:
 
 
 def train_specialist(
-    dataset: Dataset, recipe: Recipe, *, widths: Sequence[int], classes: int, generalist: dict,
-    special: Sequence[int], epoch_size: int, kind: str = DUSTBIN, generalist_logits: torch.Tensor | None = None,
-    temperature: float = 2.0, seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32,
-    checkpoint: Path | None = None, label: str = "training",
+    dataset: Dataset, recipe: Recipe, *, shape: dict, classes: int, generalist: dict, special: Sequence[int],
+    epoch_size: int, kind: str = DUSTBIN, generalist_logits: torch.Tensor | None = None, temperature: float = 2.0,
+    seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32, checkpoint: Path | None = None,
+    label: str = "training",
 ) -> dict:  # fmt: skip
     """Train one specialist from the generalist's weights, half its own examples and half others in every epoch.
 
     `kind` dustbin: special classes and a dustbin. full: all classes, with the generalist's soft targets for those that
-    are not special. Returns its logits on held-out and test images as they are, the dustbin's `correction` (0 for a
-    full softmax), losses and seconds.
+    are not special. Returns its logits on the test images at the end and, `early_logits`, after the epoch in which the
+    held-out images of special classes had the lowest loss; the loss on those images (`held_out_loss`) and the
+    conditional accuracy on the test images after every epoch; its conditional accuracy on training images; the
+    dustbin's `correction` and, of a dustbin specialist, its logits on all training images; losses and seconds.
     """
     if kind not in (DUSTBIN, FULL):
         raise ValueError(f"kind: must be {DUSTBIN!r} or {FULL!r}, not {kind!r}")
-    fitting, labels = vision.fitting(dataset), dataset.train_labels
-    own = dustbin_labels(labels, special, classes)
+    fitting, held, labels = vision.fitting(dataset), vision.held_out(dataset), dataset.train_labels
+    own_labels = dustbin_labels(labels, special, classes)
     loss, outputs, start = None, len(special) + 1, specialist_start(generalist, special)
     if kind == FULL:
         loss = OwnLabelsElseSoft(labels.to(device), generalist_logits.to(device), special, temperature)
         outputs, start = classes, generalist
+    ask = asked_about(dataset, device, precision)
 
     def draw(generator: torch.Generator) -> torch.Tensor:
         return fitting.to(device)[half_and_half(labels[fitting].to(device), special, epoch_size, generator)]
 
-    net, training = vision.fit(
-        dataset, recipe, widths=widths, classes=outputs, labels=own, start=start, examples=draw, loss=loss, seed=seed,
-        device=device, precision=precision, checkpoint=checkpoint, label=label,
+    net = vision.make_net(shape, outputs, seed, start).to(device)
+    training = vision.fit(
+        net, dataset, recipe, labels=own_labels, examples=draw, loss=loss, seed=seed, precision=precision,
+        observe=lambda net: torch.cat([ask(net, "train", held), ask(net, "test")]), checkpoint=checkpoint, label=label,
     )  # fmt: skip
-    correction = dustbin_correction(labels[fitting], special) if kind == DUSTBIN else 0.0
-    return answers(net, dataset, device, precision) | {
-        "correction": correction, "losses": training.losses, "seconds": training.seconds,
+    on_held, on_test = training.observed.split([len(held), len(dataset.test_labels)], 1)
+    held_loss = [conditional_loss(own_logits(z, special), labels[held], special) for z in on_held]
+    at = held_loss.index(min(held_loss))
+    train_logits = ask(net, "train")
+    result = {
+        "test_logits": on_test[-1].clone(), "early_logits": on_test[at].clone(), "held_out_loss": held_loss,
+        "test_curve": [conditional_accuracy(own_logits(z, special), dataset.test_labels, special) for z in on_test],
+        "train_accuracy": conditional_accuracy(own_logits(train_logits, special)[fitting], labels[fitting], special),
+        "correction": 0.0, "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip
+    if kind == DUSTBIN:
+        result |= {"train_logits": train_logits, "correction": dustbin_correction(labels[fitting], special)}
+    return result
+
+
+def own_logits(logits: torch.Tensor, special: Sequence[int]) -> torch.Tensor:
+    """The special classes' logits (N, k), of a dustbin or a full softmax."""
+    dustbin = logits.shape[1] == len(special) + 1
+    return logits[:, : len(special)] if dustbin else logits[:, list(special)]
+
+
+def own_cases(labels: torch.Tensor, special: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which examples (N,), bool, are of special classes, and the places of those in `special`."""
+    places = torch.full((int(labels.max()) + max(special) + 1,), -1)
+    places[list(special)] = torch.arange(len(special))
+    own = places[labels] >= 0
+    return own, places[labels[own]]
+
+
+def conditional_accuracy(logits: torch.Tensor, labels: torch.Tensor, special: Sequence[int]) -> float:
+    """Per cent of the examples of special classes that are right when only these classes may answer.
+
+    logits (N, k), in the order of `special`; labels (N,).
+    """
+    own, places = own_cases(labels, special)
+    return 100 * float((logits[own].argmax(1) == places).double().mean())
+
+
+def conditional_loss(logits: torch.Tensor, labels: torch.Tensor, special: Sequence[int]) -> float:
+    """Mean cross-entropy of the examples of special classes when only these classes may answer."""
+    own, places = own_cases(labels, special)
+    return float(F.cross_entropy(logits[own].double(), places))
 
 
 def corrected(specialist: dict, part: str = "test_logits") -> torch.Tensor:
-    """Probabilities (N, k + 1) of a dustbin specialist, its dustbin raised by the correction."""
+    """Probabilities (N, k + 1) of a dustbin specialist, its dustbin raised by the correction; (N, C) of a full one."""
     logits = specialist[part].double().clone()
     logits[:, -1] += specialist["correction"]
     return torch.softmax(logits, 1)
 
 
-def conditional_accuracy(logits: torch.Tensor, labels: torch.Tensor, special: Sequence[int]) -> float:
-    """Per cent of the images of special classes that are right when only these classes may answer.
+def together(
+    generalist: dict, specialists: Sequence[dict], sets: Sequence[Sequence[int]], *, part: str = "test_logits",
+    n: int = 1, early: bool = False, full: bool = False, reverse: bool = False,
+) -> torch.Tensor:  # fmt: skip
+    """Probabilities (N, C) of the generalist and the specialists that its n most probable classes call for.
 
-    logits (N, k), in the order of `special`; labels (N,).
+    `part` names the logits, `early` takes the specialists as they were when they were stopped early. `full`
+    specialists speak about all classes: theirs and the generalist's mean is the minimum of equation 5.
     """
-    places = torch.full((int(labels.max()) + 1,), -1)
-    places[list(special)] = torch.arange(len(special))
-    own = places[labels] >= 0
-    return 100 * float((logits[own].argmax(1) == places[labels][own]).double().mean())
+    whole = torch.softmax(generalist[part].double(), 1)
+    asked = active(whole, sets, n)
+    answers = [corrected(s, "early_logits" if early else part) for s in specialists]
+    if full:
+        return mean_of_asked(whole, answers, asked, geometric=reverse)
+    return combine(whole, answers, sets, asked, reverse=reverse)
+
+
+def train_mixture(
+    dataset: Dataset, recipe: Recipe, *, shape: dict, classes: int, experts: int, generalist: dict, seed: int = 0,
+    device: str = "cpu", precision: torch.dtype = torch.float32, checkpoint: Path | None = None,
+    label: str = "training",
+) -> dict:  # fmt: skip
+    """Train a mixture of experts with a learnt gate (section 7), every expert started from the generalist."""
+    net = Mixture(shape, classes, experts, seed, generalist).to(device)
+    training = vision.fit(net, dataset, recipe, seed=seed, precision=precision, checkpoint=checkpoint, label=label)
+    ask = asked_about(dataset, device, precision)
+    return {
+        "test_logits": ask(net, "test"), "gate": torch.softmax(ask(net.gate, "test"), 1),
+        "parameters": sum(p.numel() for p in net.parameters()), "losses": training.losses, "seconds": training.seconds,
+    }  # fmt: skip

@@ -220,16 +220,28 @@ CLAIMS = (
         "H5.1", "5.2", "03_specialists",
         "A specialist starts from the generalist, knows its classes and a dustbin, and trains on half its own, "
         "half other examples; the dustbin logit is then corrected by the log of the oversampling.",
+        (),
+        (
+            Need("above", "without - with correction", "difference in calibration error of the dustbin"),
+            Need("at most", "with correction", "calibration error of the dustbin", 0.05),
+        ),
     ),
     Claim(
         "H5.2", "5.3", "03_specialists",
         "K-means on the covariance of the generalist's predictions finds confusable classes without labels; "
         "other algorithms give similar clusters.",
+        (),
+        (
+            Need("above", "K-means", "mutual information with the 20 groups, adjusted for chance"),
+            Need("at least", "other algorithm", "agreement with K-means as a share of K-means' with itself", 0.8),
+        ),
     ),
     Claim(
         "H5.3", "5.4", "03_specialists",
         "For every image the distribution that minimises the summed KL divergences to the generalist and the "
         "active specialists is found by gradient descent.",
+        (),
+        (Need("at most", "gradient descent - fixed point", "largest difference of a probability", 1e-3),),
     ),
     Claim(
         "H5.4", "5.5", "03_specialists",
@@ -241,9 +253,24 @@ CLAIMS = (
             Figure("generalist", "conditional test accuracy", 43.1, "%"),
             Figure("generalist + specialists", "conditional test accuracy", 45.9, "%"),
         ),
+        (
+            Need("above", "generalist + specialists - generalist", "difference in test accuracy"),
+            Need("above", "generalist + specialists - generalist", "difference in conditional test accuracy"),
+            Need("above", "generalist + specialists - generalist trained on, same time", "difference in test accuracy"),
+            Need("order", "generalist + specialists", "relative gain in test accuracy"),
+        ),
     ),
-    Claim("H5.5", "5.5", "03_specialists", "The more specialists cover a class, the larger the gain."),
-    Claim("H5.6", "5.5", "03_specialists", "Specialists train fast and independently of one another."),
+    Claim(
+        "H5.5", "5.5", "03_specialists", "The more specialists cover a class, the larger the gain.", (),
+        (Need("above", "each specialist more that covers the class", "change in test accuracy"),),
+    ),
+    Claim(
+        "H5.6", "5.5", "03_specialists", "Specialists train fast and independently of one another.", (),
+        (
+            Need("at most", "one specialist", "training time as a share of the generalist's", 0.5),
+            Need("at most", "specialists", "numbers exchanged per image and step", 0.0),
+        ),
+    ),
     Claim(
         "H6.1", "6", "04_soft_targets",
         "With 3 % of the data, soft targets recover most of what hard targets lose, and need no early stopping.",
@@ -266,14 +293,26 @@ CLAIMS = (
     Claim(
         "H6.2", "6.1", "03_specialists",
         "Proposed: specialists with a full softmax and soft targets for their other classes overfit less.",
+        (),
+        (Need("above", "dustbin - full softmax", "difference in overfitting"),),
     ),
     Claim(
         "H7.1", "7", "03_specialists",
         "Mixtures of experts must train gate and experts together; specialists need no such coupling.",
+        (),
+        (
+            Need("above", "mixture of experts", "numbers exchanged per image and step"),
+            Need("at most", "specialists", "numbers exchanged per image and step", 0.0),
+        ),
     ),
     Claim(
         "H8.1", "8", "03_specialists",
         "Not yet shown by the authors: the specialists' knowledge distilled back into one large net.",
+        (),
+        (
+            Need("above", "distilled back - generalist trained on", "difference in test accuracy"),
+            Need("above", "distilled back - self-distilled", "difference in test accuracy"),
+        ),
     ),
     Claim(
         "F1", "3.1", "05_fitnets", "On CIFAR-10 a thin deep FitNet beats its wide shallow teacher.",

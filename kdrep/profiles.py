@@ -23,6 +23,8 @@ TEACHER = dict(
 BASELINE = dict(epochs=By(1, 15, 40), batch_size=256, learning_rate=0.2, optimizer="sgd")
 STUDENT = dict(epochs=By(2, 40, 120), batch_size=512, learning_rate=2e-3)
 
+RESIDUAL = dict(batch_size=256, optimizer="sgd", nesterov=True, weight_decay=5e-4, warmup=0.2, decay="cosine")
+
 SETTINGS = {
     "00_distillation": dict(
         slice=By((2000, 500), None, None),
@@ -65,6 +67,22 @@ SETTINGS = {
         member=dict(epochs=By(1, 4, 4), batch_size=512, learning_rate=By(2e-3, 2e-3, 3e-4)),
         copies=By(1, 3, 3),
         student=dict(epochs=By(1, 4, 4), batch_size=512, learning_rate=By(2e-3, 2e-3, 3e-4)),
+    ),
+    "03_specialists": dict(
+        slice=By((1500, 500), None, None),
+        seeds=By(1, 2, 3),
+        shape=dict(widths=By((4, 6, 8), (16, 16, 32, 48), (32, 64, 128, 256)), pool=By(False, False, True)),
+        generalist=dict(epochs=By(2, 40, 60), learning_rate=0.4, **RESIDUAL),
+        count=By(3, 10, 40),
+        size=20,
+        specialist=dict(epochs=By(2, 8, 8), learning_rate=0.1, **RESIDUAL),
+        epoch_size=By(256, 25_600, 25_600),
+        short_epochs=By(1, 2, 2),
+        mixture_epochs=By(1, 4, 8),
+        large_shape=dict(widths=By((6, 8, 12), (32, 64, 128, 256), (64, 128, 256, 512)), pool=True),
+        large=dict(epochs=By(1, 8, 40), learning_rate=0.4, **RESIDUAL),
+        large_specialist=dict(epochs=By(1, 1, 2), learning_rate=0.05, **RESIDUAL),
+        processes=By(1, 2, 1),
     ),
     "04_soft_targets": dict(
         slice=By((3, 10), None, None),

@@ -1,7 +1,7 @@
 """Specialists for confusable classes: clusters, the dustbin, and inference (Hinton et al. 2015, section 5)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -124,36 +124,93 @@ def combine(
     Raises ValueError on shapes that do not fit and RuntimeError if the descent does not converge.
     """
     check_shapes(generalist, specialists, sets, asked)
-    special = membership(sets, generalist.shape[1])
-    asked = asked.double()
-    log_g = generalist.double().clamp(min=1e-12).log()
-    log_m = [p.double().clamp(min=1e-12).log() for p in specialists]
-    rate = 1.0 / (1 + asked.sum(1, keepdim=True))
-    z = log_g.clone()
-    previous = z
+    q, some = generalist.double().clone(), asked.any(1)
+    if some.any():
+        problem = generalist[some].double(), [p[some].double() for p in specialists], sets, asked[some].double()
+        gradient = reverse_gradient(*problem) if reverse else forward_gradient(*problem)
+        q[some] = descend(gradient, problem[0].clamp(min=1e-12).log(), 1 / (1 + problem[-1].sum(1)), tolerance)
+    return q
+
+
+def descend(gradient: Callable, start: torch.Tensor, rate: torch.Tensor, tolerance: float) -> torch.Tensor:
+    """softmax(z) (N, C) where `gradient(z)` (N, C) is zero but for `tolerance`, from z = `start`, by momentum."""
+    z = previous = start
     for step in range(MOST_ROUNDS):
-        ahead = (z + step / (step + 3) * (z - previous)).requires_grad_()
-        loss = divergence(torch.log_softmax(ahead, 1), log_g, log_m, sets, special, asked, reverse)
-        (gradient,) = torch.autograd.grad(loss.sum(), ahead)
-        if float(gradient.abs().max()) < tolerance:
-            return torch.softmax(ahead.detach(), 1)
-        previous, z = z, ahead.detach() - rate * gradient
+        ahead = z + step / (step + 3) * (z - previous)
+        slope = gradient(ahead)
+        if float(slope.abs().max()) < tolerance:
+            return torch.softmax(ahead, 1)
+        previous, z = z, ahead - rate[:, None] * slope
     raise RuntimeError(f"combine: not within {tolerance:g} after {MOST_ROUNDS} rounds; the predictions are too extreme")
 
 
-def divergence(log_q, log_g, log_m, sets, special, asked, reverse) -> torch.Tensor:
-    """The objective (N,) of `combine`; log_q and log_g (N, C), log_m the specialists' log probabilities."""
-    total = kl(log_g, log_q, reverse)
-    for m, (own, log_p) in enumerate(zip(sets, log_m, strict=True)):
-        rest = log_q.masked_fill(special[m].bool(), -math.inf).logsumexp(1, keepdim=True)
-        total = total + asked[:, m] * kl(log_p, torch.cat([log_q[:, list(own)], rest], 1), reverse)
-    return total
+def forward_gradient(generalist, specialists, sets, asked) -> Callable:
+    """The gradient in z of the sum of KL(p, q): (1 + |A|) q less p_g and every asked p_m, the dustbin's mass spread
+    over the other classes in proportion to q."""
+    special = membership(sets, generalist.shape[1])
+    wanted = generalist.clone()
+    for m, (own, p) in enumerate(zip(sets, specialists, strict=True)):
+        wanted[:, list(own)] += asked[:, m, None] * p[:, :-1]
+    dustbins = asked * torch.stack([p[:, -1] for p in specialists], 1)
+    total = 1 + asked.sum(1, keepdim=True)
+
+    def gradient(z: torch.Tensor) -> torch.Tensor:
+        q = torch.softmax(z, 1)
+        rest = (q @ (1 - special).T).clamp(min=1e-300)
+        return total * q - wanted - q * ((dustbins / rest) @ (1 - special))
+
+    return gradient
 
 
-def kl(log_p: torch.Tensor, log_q: torch.Tensor, reverse: bool = False) -> torch.Tensor:
-    """KL(p, q) over the last axis, or KL(q, p)."""
-    first, second = (log_q, log_p) if reverse else (log_p, log_q)
-    return (first.exp() * (first - second)).sum(-1)
+def fixed_point(generalist, specialists, sets, asked, rounds: int = 20_000) -> torch.Tensor:
+    """What `combine` finds (N, C), slowly and by another way: q, put for the mean of p_g and the asked p_m with their
+    dustbins' mass spread in proportion to q, converges to the minimum."""
+    q = generalist.double().clone().clamp(min=1e-12)
+    outside, weights = 1 - membership(sets, q.shape[1]), asked.double()
+    for _ in range(rounds):
+        total = generalist.double().clone()
+        for m, (own, p) in enumerate(zip(sets, specialists, strict=True)):
+            others = q * outside[m]
+            spread = p[:, -1:].double() * others / others.sum(1, keepdim=True)
+            spread[:, list(own)] = p[:, :-1].double()
+            total += weights[:, m, None] * spread
+        q = total / (1 + weights.sum(1, keepdim=True))
+    return q
+
+
+def reverse_gradient(generalist, specialists, sets, asked) -> Callable:
+    """The gradient in z of the sum of KL(q, p), by automatic differentiation."""
+    special = membership(sets, generalist.shape[1])
+    log_g, log_m = (torch.log(torch.clamp(p, min=1e-12)) for p in (generalist, torch.cat(specialists, 1)))
+    log_m = log_m.split([len(own) + 1 for own in sets], 1)
+
+    def gradient(z: torch.Tensor) -> torch.Tensor:
+        z = z.clone().requires_grad_()
+        log_q = torch.log_softmax(z, 1)
+        loss = kl(log_q, log_g)
+        for m, (own, log_p) in enumerate(zip(sets, log_m, strict=True)):
+            rest = log_q.masked_fill(special[m].bool(), -math.inf).logsumexp(1, keepdim=True)
+            loss = loss + asked[:, m] * kl(torch.cat([log_q[:, list(own)], rest], 1), log_p)
+        return torch.autograd.grad(loss.sum(), z)[0]
+
+    return gradient
+
+
+def kl(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
+    """KL(p, q) over the last axis."""
+    return (log_p.exp() * (log_p - log_q)).sum(-1)
+
+
+def mean_of_asked(
+    generalist: torch.Tensor, specialists: Sequence[torch.Tensor], asked: torch.Tensor, *, geometric: bool = False
+) -> torch.Tensor:
+    """Mean (N, C) of the generalist and the asked specialists, all of them distributions over all classes: the
+    minimum of the sum of KL(p, q) or, `geometric`, of KL(q, p)."""
+    weights = asked.double()
+    values = [p.double().clamp(min=1e-12).log() if geometric else p.double() for p in (generalist, *specialists)]
+    total = values[0] + sum(weights[:, m, None] * value for m, value in enumerate(values[1:]))
+    mean = total / (1 + weights.sum(1, keepdim=True))
+    return torch.softmax(mean, 1) if geometric else mean
 
 
 def check_shapes(generalist, specialists, sets, asked) -> None:

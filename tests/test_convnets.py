@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kdrep.convnets import RESIDUAL_LARGE, RESIDUAL_MEDIUM, RESIDUAL_SMALL, ResidualNet
+from kdrep.convnets import ResidualNet
 
 
 def test_a_seed_means_the_same_net_and_leaves_the_global_generator_alone():
@@ -15,15 +15,16 @@ def test_a_seed_means_the_same_net_and_leaves_the_global_generator_alone():
     assert first(torch.rand(2, 3, 32, 32)).shape == (1, 2, 5)
 
 
-@pytest.mark.parametrize(
-    ("widths", "least", "most"), [(RESIDUAL_SMALL, 4e4, 6e4), (RESIDUAL_MEDIUM, 1.5e5, 2e5), (RESIDUAL_LARGE, 1e6, 3e6)]
-)
-def test_sizes(widths, least, most):
-    assert least < sum(p.numel() for p in ResidualNet(widths, 100, 0).parameters()) < most
+def test_the_number_of_parameters_by_hand():
+    net = ResidualNet((2, 3, 4), 5, 0)
+    convolutions = 3 * 2 * 9 + (2 * 3 + 3 * 3) * 9 + 2 * 3 + (3 * 4 + 4 * 4) * 9 + 3 * 4
+    norms = 2 * (2 + 3 + 3 + 4 + 4)
+    assert sum(p.numel() for p in net.parameters()) == convolutions + norms + 4 * 5 + 5
 
 
-def test_maps_halve_from_the_second_block_on():
-    net = ResidualNet((4, 6, 8, 10), 5, 0)
+@pytest.mark.parametrize("pool", [True, False])
+def test_maps_halve_from_the_second_block_on(pool):
+    net = ResidualNet((4, 6, 8, 10), 5, 0, pool)
     shapes = []
     for block in net.blocks:
         block.register_forward_hook(lambda module, inputs, output: shapes.append(tuple(output.shape[1:])))

@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from kdrep import cifar, experts
+from kdrep import cifar, experts, specialists
 from kdrep.convnets import ResidualNet
+from kdrep.mixture import Mixture
 from kdrep.training import Recipe
 
-WIDTHS = (8, 12, 16)
+SHAPE = dict(widths=(8, 12, 16))
 SPECIAL = [0, 1, 2, 3, 4]
 
 
@@ -19,15 +20,15 @@ def dataset():
 @pytest.fixture(scope="module")
 def generalist(dataset):
     recipe = Recipe(epochs=8, batch_size=64, learning_rate=3e-3)
-    return experts.train_generalist(dataset, recipe, widths=WIDTHS, classes=20)
+    return experts.train_generalist(dataset, recipe, shape=SHAPE, classes=20)
 
 
 def test_a_specialist_starts_as_the_generalist_sees_its_classes():
-    weights = ResidualNet(WIDTHS, 20, 0).state_dict()
+    weights = ResidualNet(SHAPE["widths"], 20, 0).state_dict()
     start = experts.specialist_start(weights, [7, 3])
     assert torch.equal(start["head.weight"][:2], weights["head.weight"][[7, 3]])
     assert start["head.weight"].shape == (3, 16)
-    net = ResidualNet(WIDTHS, 3, 1)
+    net = ResidualNet(SHAPE["widths"], 3, 1)
     net.load_state_dict(start)
     assert torch.equal(net.stem.weight, weights["stem.weight"])
 
@@ -47,12 +48,21 @@ def test_special_classes_take_labels_and_the_others_soft_targets():
 def test_a_specialist_learns_its_classes(dataset, generalist, kind):
     recipe = Recipe(epochs=6, batch_size=64, learning_rate=1e-3)
     specialist = experts.train_specialist(
-        dataset, recipe, widths=WIDTHS, classes=20, generalist=generalist["weights"], special=SPECIAL, epoch_size=320,
+        dataset, recipe, shape=SHAPE, classes=20, generalist=generalist["weights"], special=SPECIAL, epoch_size=320,
         kind=kind, generalist_logits=generalist["train_logits"],
     )  # fmt: skip
     before = experts.conditional_accuracy(generalist["test_logits"][:, SPECIAL], dataset.test_labels, SPECIAL)
-    after = experts.conditional_accuracy(specialist["test_logits"][:, :5], dataset.test_labels, SPECIAL)
+    after = experts.conditional_accuracy(
+        experts.own_logits(specialist["test_logits"], SPECIAL), dataset.test_labels, SPECIAL
+    )
     assert after > max(40, before - 10)
+    assert after == pytest.approx(specialist["test_curve"][-1])
+    assert len(specialist["held_out_loss"]) == 6
+    early = experts.conditional_accuracy(
+        experts.own_logits(specialist["early_logits"], SPECIAL), dataset.test_labels, SPECIAL
+    )
+    best = specialist["held_out_loss"].index(min(specialist["held_out_loss"]))
+    assert early == pytest.approx(specialist["test_curve"][best])
     if kind == experts.DUSTBIN:
         mass = experts.corrected(specialist)[:, -1].mean()
         rest = (~torch.isin(dataset.test_labels, torch.tensor(SPECIAL))).double().mean()
@@ -62,6 +72,53 @@ def test_a_specialist_learns_its_classes(dataset, generalist, kind):
 def test_an_unknown_kind_is_refused(dataset, generalist):
     with pytest.raises(ValueError, match="kind"):
         experts.train_specialist(
-            dataset, Recipe(epochs=1), widths=WIDTHS, classes=20, generalist=generalist["weights"], special=SPECIAL,
+            dataset, Recipe(epochs=1), shape=SHAPE, classes=20, generalist=generalist["weights"], special=SPECIAL,
             epoch_size=64, kind="half",
         )  # fmt: skip
+
+
+def test_the_generalist_and_its_specialists_answer_together(dataset, generalist):
+    half = {"test_logits": generalist["test_logits"][:, [*SPECIAL, 9]], "correction": 0.0}
+    q = experts.together(generalist, [half], [SPECIAL])
+    whole = torch.softmax(generalist["test_logits"].double(), 1)
+    asked = torch.isin(whole.argmax(1), torch.tensor(SPECIAL))
+    assert torch.equal(q[~asked], whole[~asked])
+    assert not torch.allclose(q[asked], whole[asked])
+    torch.testing.assert_close(q.sum(1), torch.ones(len(q), dtype=torch.float64))
+
+
+def test_full_specialists_are_averaged():
+    generator = torch.Generator().manual_seed(0)
+    whole, first, second = torch.softmax(torch.randn(3, 2, 5, generator=generator).double(), -1)
+    asked = torch.tensor([[True, True], [False, True]])
+    mean = specialists.mean_of_asked(whole, [first, second], asked)
+    torch.testing.assert_close(mean[0], (whole + first + second)[0] / 3)
+    torch.testing.assert_close(mean[1], (whole + second)[1] / 2)
+    geometric = specialists.mean_of_asked(whole, [first, second], asked, geometric=True)
+    product = (whole[1] * second[1]).sqrt()
+    torch.testing.assert_close(geometric[1], product / product.sum())
+
+
+def test_a_mixture_begins_with_the_generalist_and_gives_probabilities(dataset, generalist):
+    net = Mixture(SHAPE, 20, 3, 0, generalist["weights"])
+    images = torch.rand(4, 3, 32, 32)
+    log_p = net.eval()(images)
+    assert log_p.shape == (1, 4, 20)
+    torch.testing.assert_close(log_p.exp().sum(-1), torch.ones(1, 4))
+    gates = torch.softmax(net.gate(images)[0], 1)
+    answers = [torch.softmax(expert(images)[0], 1) for expert in net.experts]
+    expected = sum(gates[:, m, None] * answer for m, answer in enumerate(answers))
+    torch.testing.assert_close(log_p[0].exp(), expected)
+    assert not torch.allclose(answers[0], answers[1])
+    with pytest.raises(ValueError, match="at least two"):
+        Mixture(SHAPE, 20, 1, 0, generalist["weights"])
+
+
+def test_a_mixture_trains(dataset, generalist):
+    recipe = Recipe(epochs=2, batch_size=64, learning_rate=1e-3)
+    result = experts.train_mixture(
+        dataset, recipe, shape=SHAPE, classes=20, experts=2, generalist=generalist["weights"]
+    )
+    accuracy = (result["test_logits"].argmax(1) == dataset.test_labels).double().mean()
+    assert accuracy > 0.3
+    assert result["gate"].shape == (len(dataset.test_labels), 2)

@@ -14,14 +14,14 @@ from kdrep.profiles import SETTINGS
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"papers", "profiles", "statistics", "data", "models", "stages", "augment", "lexicon"},
-    {"parallel", "cifar", "convnets", "crops", "specialists"},
+    {"parallel", "cifar", "convnets", "crops", "mixture", "specialists"},
     {"population", "hmm", "synthesiser"},
     {"training", "distill", "corpora"},
     {"gradients", "latency", "mnist", "speech"},
     {"acoustic", "vision"},
     {"experts"},
-    {"scores"},
-    {"results", "figures", "speech_figures"},
+    {"scores", "specialist_scores"},
+    {"results", "figures", "speech_figures", "specialist_figures"},
     {"runs"},
     {"notebook", "runner", "publishing", "doctor"},
     {"__main__"},

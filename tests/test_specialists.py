@@ -130,6 +130,7 @@ def test_the_minimum_is_a_fixed_point():
         spread[:, rest] = p[:, -1:] * q[:, rest] / q[:, rest].sum(1, keepdim=True)
         total += spread
     torch.testing.assert_close(total / 4, q, atol=1e-7, rtol=0)
+    torch.testing.assert_close(specialists.fixed_point(generalist, predictions, sets, asked), q, atol=1e-7, rtol=0)
 
 
 def test_active_specialists_are_those_of_the_top_classes():

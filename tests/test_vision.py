@@ -33,11 +33,18 @@ def test_without_a_generator_images_stay_as_they_are():
     torch.testing.assert_close(plain, images.permute(0, 3, 1, 2) / 255)
 
 
+def test_moments_are_those_of_all_pixels():
+    images = torch.randint(0, 256, (5, 4, 6, 3), dtype=torch.uint8)
+    mean, deviation = vision.moments(images)
+    pixels = images.flatten(0, 2).double() / 255
+    torch.testing.assert_close(mean.double(), pixels.mean(0), atol=1e-6, rtol=0)
+    torch.testing.assert_close(deviation.double(), pixels.std(0, correction=0), atol=1e-6, rtol=0)
+
+
 def test_a_net_learns_the_stand_in_and_hands_its_body_on():
     dataset = cifar.textures(10)
-    net, training = vision.fit(
-        dataset, Recipe(epochs=12, batch_size=32, learning_rate=5e-3), widths=(8, 12, 16), classes=10
-    )
+    net = vision.make_net(dict(widths=(8, 12, 16)), 10, 0)
+    training = vision.fit(net, dataset, Recipe(epochs=12, batch_size=32, learning_rate=5e-3))
     assert training.losses[-1] < 0.7 * training.losses[0]
     logits = vision.predict(net, vision.inputs(dataset, "test", "cpu", torch.float32), torch.arange(100), torch.float32)
     assert (logits.argmax(1) == dataset.test_labels).float().mean() > 0.5
