@@ -1,6 +1,6 @@
 """Generalist, specialists and their controls, trained and asked: the experiments of Hinton et al. 2015, section 5."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,17 +15,6 @@ from kdrep.specialists import active, combine, dustbin_correction, dustbin_label
 from kdrep.training import Recipe
 
 DUSTBIN, FULL = "dustbin", "full"
-
-
-def asked_about(dataset: Dataset, device: str, precision: torch.dtype) -> Callable[..., torch.Tensor]:
-    """A function that gives a net's logits on the indices of a "train" or "test" part, without augmentation."""
-    images = {part: vision.inputs(dataset, part, device, precision) for part in ("train", "test")}
-    everything = {"train": torch.arange(len(dataset.train_labels)), "test": torch.arange(len(dataset.test_labels))}
-
-    def ask(net: nn.Module, part: str, index: torch.Tensor | None = None) -> torch.Tensor:
-        return vision.predict(net, images[part], everything[part] if index is None else index, precision)
-
-    return ask
 
 
 def train_generalist(
@@ -48,14 +37,13 @@ def train_generalist(
     def draw(generator: torch.Generator) -> torch.Tensor:
         return fitting[torch.randperm(len(fitting), generator=generator, device=device)[:epoch_size]]
 
-    net = vision.make_net(shape, classes, seed, start).to(device)
+    net, views = vision.make_net(shape, classes, seed, start).to(device), vision.views(dataset, device, precision)
     training = vision.fit(
-        net, dataset, recipe, examples=draw if epoch_size else fitting, loss=loss, seed=seed, precision=precision,
+        net, views.train, dataset.train_labels, recipe, examples=draw if epoch_size else fitting, loss=loss, seed=seed,
         checkpoint=checkpoint, label=label,
     )  # fmt: skip
-    ask = asked_about(dataset, device, precision)
     return {
-        "train_logits": ask(net, "train"), "test_logits": ask(net, "test"),
+        "train_logits": vision.predict(net, views.train), "test_logits": vision.predict(net, views.test),
         "weights": vision.weights_of(net),
         "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip
@@ -117,20 +105,22 @@ def train_specialist(
     if kind == FULL:
         loss = OwnLabelsElseSoft(labels.to(device), generalist_logits.to(device), special, temperature)
         outputs, start = classes, generalist
-    ask = asked_about(dataset, device, precision)
 
     def draw(generator: torch.Generator) -> torch.Tensor:
         return fitting.to(device)[half_and_half(labels[fitting].to(device), special, epoch_size, generator)]
 
-    net = vision.make_net(shape, outputs, seed, start).to(device)
+    def observe(net: nn.Module) -> torch.Tensor:
+        return torch.cat([vision.predict(net, views.train, held), vision.predict(net, views.test)])
+
+    net, views = vision.make_net(shape, outputs, seed, start).to(device), vision.views(dataset, device, precision)
     training = vision.fit(
-        net, dataset, recipe, labels=own_labels, examples=draw, loss=loss, seed=seed, precision=precision,
-        observe=lambda net: torch.cat([ask(net, "train", held), ask(net, "test")]), checkpoint=checkpoint, label=label,
+        net, views.train, own_labels, recipe, examples=draw, loss=loss, observe=observe, seed=seed,
+        checkpoint=checkpoint, label=label,
     )  # fmt: skip
     on_held, on_test = training.observed.split([len(held), len(dataset.test_labels)], 1)
     held_loss = [conditional_loss(own_logits(z, special), labels[held], special) for z in on_held]
     at = held_loss.index(min(held_loss))
-    train_logits = ask(net, "train")
+    train_logits = vision.predict(net, views.train)
     result = {
         "test_logits": on_test[-1].clone(), "early_logits": on_test[at].clone(), "held_out_loss": held_loss,
         "test_curve": [conditional_accuracy(own_logits(z, special), dataset.test_labels, special) for z in on_test],
@@ -201,10 +191,13 @@ def train_mixture(
     label: str = "training",
 ) -> dict:  # fmt: skip
     """Train a mixture of experts with a learnt gate (section 7), every expert started from the generalist."""
-    net = Mixture(shape, classes, experts, seed, generalist).to(device)
-    training = vision.fit(net, dataset, recipe, seed=seed, precision=precision, checkpoint=checkpoint, label=label)
-    ask = asked_about(dataset, device, precision)
+    net, views = Mixture(shape, classes, experts, seed, generalist).to(device), vision.views(dataset, device, precision)
+    training = vision.fit(
+        net, views.train, dataset.train_labels, recipe, examples=vision.fitting(dataset).to(device), seed=seed,
+        checkpoint=checkpoint, label=label,
+    )  # fmt: skip
     return {
-        "test_logits": ask(net, "test"), "gate": torch.softmax(ask(net.gate, "test"), 1),
+        "test_logits": vision.predict(net, views.test),
+        "gate": torch.softmax(vision.predict(net.gate, views.test), 1),
         "parameters": sum(p.numel() for p in net.parameters()), "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip

@@ -70,6 +70,11 @@ _SOFTMAX = tuple(
 )
 _BEFORE, _AFTER = "no bias correction", "bias chosen on the test set"
 
+_FITNET_WINS = (
+    Need("above", "FitNet - teacher", "difference in test accuracy"),
+    Need("at least", "nets trained", "multiplications as a share of the paper's", 1.0),
+)
+
 CLAIMS = (
     Claim(
         "H2.1", "2", "00_distillation",
@@ -317,10 +322,12 @@ CLAIMS = (
     Claim(
         "F1", "3.1", "05_fitnets", "On CIFAR-10 a thin deep FitNet beats its wide shallow teacher.",
         (Figure("FitNet 4", "test accuracy", 91.61, "%"), Figure("teacher", "test accuracy", 90.18, "%")),
+        _FITNET_WINS,
     ),
     Claim(
         "F2", "3.1", "05_fitnets", "So it does on CIFAR-100.",
         (Figure("FitNet 4", "test accuracy", 64.96, "%"), Figure("teacher", "test accuracy", 63.54, "%")),
+        _FITNET_WINS,
     ),
     Claim(
         "F3", "3.2", "05_fitnets", "On SVHN the FitNet comes close to its teacher.",
@@ -332,10 +339,20 @@ CLAIMS = (
             Figure("FitNet", "test error", 0.51, "%"), Figure("KD", "test error", 0.65, "%"),
             Figure("backprop", "test error", 1.9, "%"), Figure("teacher", "test error", 0.55, "%"),
         ),
+        (
+            Need("above", "backprop - FitNet", "difference in test error"),
+            Need("above", "KD - FitNet", "difference in test error"),
+            Need("near", "FitNet", "test error", 0.10),
+        ),
     ),
     Claim(
         "F5", "4.1", "05_fitnets",
         "Under a fixed budget, as depth grows, backprop stops training first, then distillation; hints go deepest.",
+        (),
+        (
+            Need("above", "hints - backprop", "difference in the deepest net that trains"),
+            Need("above", "hints - KD", "difference in the deepest net that trains"),
+        ),
     ),
     Claim(
         "F6", "4.2", "05_fitnets", "FitNets trade accuracy against size and speed, down to 36 times fewer parameters.",
@@ -343,6 +360,11 @@ CLAIMS = (
             Figure("FitNet 1", "compression", 36, "ratio"), Figure("FitNet 1", "speed-up", 13.36, "ratio"),
             Figure("FitNet 2", "speed-up", 4.64, "ratio"), Figure("FitNet 3", "speed-up", 1.37, "ratio"),
             Figure("FitNet 4", "speed-up", 1.52, "ratio"),
+        ),
+        (
+            Need("exact", "FitNet 1", "compression", 0.5),
+            Need("order", "FitNet 1", "speed-up"),
+            Need("at least", "FitNet 1", "speed-up", 1.0),
         ),
     ),
 )  # fmt: skip

@@ -25,6 +25,8 @@ STUDENT = dict(epochs=By(2, 40, 120), batch_size=512, learning_rate=2e-3)
 
 RESIDUAL = dict(batch_size=256, optimizer="sgd", nesterov=True, weight_decay=5e-4, warmup=0.2, decay="cosine")
 
+ONE_CYCLE = dict(batch_size=128, optimizer="adamw", weight_decay=0.01, warmup=0.2, decay="cosine")
+
 SETTINGS = {
     "00_distillation": dict(
         slice=By((2000, 500), None, None),
@@ -103,6 +105,29 @@ SETTINGS = {
             30: By(1, 20, 60),
             100: By(1, 10, 60),
         },
+    ),
+    "05_fitnets": dict(
+        slice=By((600, 200), None, None),
+        seeds=By(1, 3, 5),
+        teacher=dict(epochs=By(1, 6, 20), learning_rate=2e-3, **ONE_CYCLE),
+        published=dict(batch_size=128, learning_rate=5e-4, optimizer="rmsprop", decay="constant", max_norm=0.9),
+        modern=dict(learning_rate=3e-3, **ONE_CYCLE),
+        epochs={"published": By((1, 1), (1, 3), (20, 80)), "modern": By((1, 1), (1, 2), (10, 40))},
+        few=By((60, 120), (300, 1000, 3000), (300, 1000, 3000, 10_000)),
+        few_seeds={"published": By(1, 1, 3), "modern": By(1, 2, 3)},
+        few_steps=By((4, 6), (150, 350), (500, 1000)),
+        pairs=By(((4, 2),), *[((2, 1), (3, 1), (4, 2), (5, 2), (6, 3))] * 2),
+        depths=By((4, 6), (4, 7, 10, 13, 17), (4, 7, 10, 13, 17, 21)),
+        depth_images=By(200, 20_000, None),
+        depth_budget=By(3_000, 30_000, 30_000),
+        depth_epochs=By((1, 1), (1, 3), (4, 12)),
+        depth_seeds={"published": By(1, 2, 3), "modern": By(1, 1, 3)},
+        thinner=By(16, 5, 1),
+        colour_images=By(200, 10_000, None),
+        colour_teacher=dict(epochs=By(1, 8, 60), learning_rate=2e-3, **ONE_CYCLE),
+        colour_epochs=By((1, 1), (2, 8), (20, 100)),
+        colour_seeds=By(1, 2, 3),
+        processes=By(1, 2, 1),
     ),
     "06_scorecard": dict(seeds=By(1, 1, 1)),
 }

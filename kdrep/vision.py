@@ -1,7 +1,8 @@
 """Convnets trained and asked on colour images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -29,17 +30,29 @@ def fitting(dataset: Dataset) -> torch.Tensor:
 
 def moments(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard deviation (3,) of the colours of images (N, H, W, 3) uint8, as shares of full scale."""
-    counts = torch.stack([torch.bincount(images[..., c].flatten(), minlength=256) for c in range(3)]).double()
-    values, shares = torch.arange(256) / 255, counts / counts.sum(1, keepdim=True)
-    mean = (shares * values).sum(1)
-    return mean.float(), ((shares * values**2).sum(1) - mean**2).sqrt().float()
+    total, squares = torch.zeros(2, 3, dtype=torch.float64)
+    for part in images.split(2000):  # all at once would take eight bytes for each one
+        pixels = part.flatten(0, 2).float() / 255
+        total += pixels.sum(0)
+        squares += pixels.square().sum(0)
+    mean, square = (v / images[..., 0].numel() for v in (total, squares))
+    return mean.float(), (square - mean**2).sqrt().float()
 
 
-def inputs(dataset: Dataset, part: str, device: str, precision: torch.dtype, pad: int = 0) -> Crops:
-    """The images of the training or the test `part`, normalised as the training images are."""
-    mean, deviation = moments(dataset.train_images)
-    images = dataset.train_images if part == "train" else dataset.test_images
-    return Crops(images.to(device), mean.to(device), deviation.to(device), pad, precision)
+class Views(NamedTuple):
+    """A data set's images as inputs on a device, normalised as its training images are."""
+
+    train: Crops
+    test: Crops
+
+
+def views(dataset: Dataset, device: str, precision: torch.dtype) -> Views:
+    """Training and test images: cropped and mirrored with a generator, as they are without."""
+    mean, deviation = (m.to(device) for m in moments(dataset.train_images))
+    return Views(
+        Crops(dataset.train_images.to(device), mean, deviation, PAD, precision),
+        Crops(dataset.test_images.to(device), mean, deviation, 0, precision),
+    )
 
 
 def make_net(shape: dict, classes: int, seed: int, start: dict | None = None) -> ResidualNet:
@@ -70,34 +83,32 @@ def weights_of(net: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def fit(
-    net: nn.Module, dataset: Dataset, recipe: Recipe, *, labels: torch.Tensor | None = None,
-    examples: torch.Tensor | Callable | None = None, loss: Callable | None = None, observe: Callable | None = None,
-    seed: int = 0, precision: torch.dtype = torch.float32, checkpoint: Path | None = None, label: str = "training",
+    net: nn.Module, images: Crops, labels: torch.Tensor, recipe: Recipe, *, examples: torch.Tensor | Callable,
+    loss: Callable | None = None, observe: Callable | None = None, seed: int = 0, checkpoint: Path | None = None,
+    label: str = "training",
 ) -> Training:  # fmt: skip
-    """Train one net, where it is, on augmented images.
+    """Train one net, where it is, on augmented images, in the precision of their inputs.
 
-    `labels` (N,) replace the data set's; `examples` are indices, or a function that draws them for every epoch, instead
-    of all that are not held out; `loss` replaces the cross-entropy with the labels.
+    `examples` are indices, or a function that draws them for every epoch; `loss` replaces the cross-entropy with the
+    labels (N,).
     """
-    device = str(next(net.parameters()).device)
-    labels = (dataset.train_labels if labels is None else labels).to(device)
-    examples = fitting(dataset).to(device) if examples is None else examples
-    loss = loss or DistillationLoss(1, None, labels, hard_weight=1.0)
+    loss = loss or DistillationLoss(1, None, labels.to(next(net.parameters()).device), hard_weight=1.0)
     return train(
-        net, inputs(dataset, "train", device, precision, PAD), loss, recipe, examples=examples, seed=seed,
-        precision=precision, observe=observe, checkpoint=checkpoint, label=label,
+        net, images, loss, recipe, examples=examples, seed=seed, precision=images.dtype, observe=observe,
+        checkpoint=checkpoint, label=label,
     )  # fmt: skip
 
 
 @torch.no_grad()
-def predict(net: nn.Module, images: Crops, index: Sequence[int] | torch.Tensor, precision: torch.dtype) -> torch.Tensor:
-    """Logits (N, classes) of the images `index`, without augmentation, on the CPU."""
+def predict(net: nn.Module, images: Crops, index: torch.Tensor | None = None) -> torch.Tensor:
+    """Logits (N, classes) of the images `index`, all by default, without augmentation, on the CPU."""
     training = net.training
     net.eval()
     device = next(net.parameters()).device
+    index = torch.arange(len(images.plain)) if index is None else index
     parts = []
-    for batch in torch.as_tensor(index).to(device).split(PREDICTION_BATCH):
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
+    for batch in index.to(device).split(PREDICTION_BATCH):
+        with torch.autocast(device.type, torch.bfloat16, enabled=images.dtype == torch.bfloat16):
             parts.append(net(images(batch))[0].float().cpu())
     net.train(training)
     return torch.cat(parts)

@@ -13,15 +13,15 @@ from kdrep.profiles import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"papers", "profiles", "statistics", "data", "models", "stages", "augment", "lexicon"},
-    {"parallel", "cifar", "convnets", "crops", "mixture", "specialists"},
+    {"papers", "profiles", "statistics", "data", "models", "stages", "augment", "lexicon", "export"},
+    {"parallel", "cifar", "convnets", "crops", "mixture", "specialists", "maxout"},
     {"population", "hmm", "synthesiser"},
     {"training", "distill", "corpora"},
-    {"gradients", "latency", "mnist", "speech"},
-    {"acoustic", "vision"},
+    {"gradients", "latency", "mnist", "speech", "hints"},
+    {"acoustic", "vision", "fitnets"},
     {"experts"},
     {"scores", "specialist_scores"},
-    {"results", "figures", "speech_figures", "specialist_figures"},
+    {"results", "figures", "speech_figures", "specialist_figures", "hint_figures"},
     {"runs"},
     {"notebook", "runner", "publishing", "doctor"},
     {"__main__"},

@@ -43,10 +43,11 @@ def test_moments_are_those_of_all_pixels():
 
 def test_a_net_learns_the_stand_in_and_hands_its_body_on():
     dataset = cifar.textures(10)
-    net = vision.make_net(dict(widths=(8, 12, 16)), 10, 0)
-    training = vision.fit(net, dataset, Recipe(epochs=12, batch_size=32, learning_rate=5e-3))
+    net, views = vision.make_net(dict(widths=(8, 12, 16)), 10, 0), vision.views(dataset, "cpu", torch.float32)
+    recipe = Recipe(epochs=12, batch_size=32, learning_rate=5e-3)
+    training = vision.fit(net, views.train, dataset.train_labels, recipe, examples=vision.fitting(dataset))
     assert training.losses[-1] < 0.7 * training.losses[0]
-    logits = vision.predict(net, vision.inputs(dataset, "test", "cpu", torch.float32), torch.arange(100), torch.float32)
+    logits = vision.predict(net, views.test)
     assert (logits.argmax(1) == dataset.test_labels).float().mean() > 0.5
     other = ResidualNet((8, 12, 16), 4, 9)
     head = other.head.weight.clone()

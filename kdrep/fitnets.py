@@ -1,0 +1,182 @@
+"""Teachers and FitNets trained in one or two stages: the experiments of Romero et al. 2015, sections 3 and 4."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from kdrep.data import Dataset
+from kdrep.hints import Guided, HintLoss, KnowledgeLoss, entropy, entropy_of_hardest, hints_of
+from kdrep.maxout import PUBLISHED, Layers, MaxoutNet, shapes
+from kdrep.training import Recipe, train
+
+BATCH = 1000
+WATCHED = 2000  # training images whose losses are looked at after every epoch
+CONTRAST, SMALLEST, RIDGE = 55.0, 1e-8, 0.1  # of global contrast normalisation and ZCA, as the authors' library has it
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Inputs (N, C, H, W) and labels (N,) of a training and a test set; `checksum` stands for them in a stage's key."""
+
+    train_images: torch.Tensor
+    train_labels: torch.Tensor
+    test_images: torch.Tensor
+    test_labels: torch.Tensor
+    classes: int
+    checksum: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        return tuple(self.train_images.shape[1:])
+
+
+def grey(dataset: Dataset, precision: torch.dtype, count: int | None = None) -> Pictures:
+    """Grey images as inputs in [0, 1]; the first `count` of the training images, all by default."""
+    train, test = (
+        images[:, None].to(precision) / 255 for images in (dataset.train_images[:count], dataset.test_images)
+    )
+    return labelled(dataset, train, test, f"grey {precision} {count}")
+
+
+def whitened(dataset: Dataset, precision: torch.dtype, count: int | None = None) -> Pictures:
+    """Colour images after global contrast normalisation and ZCA whitening (section 3.1) as the training images are."""
+    parts = [contrast(images) for images in (dataset.train_images[:count], dataset.test_images)]
+    mean = parts[0].mean(0)
+    values, vectors = torch.linalg.eigh(torch.cov((parts[0] - mean).T, correction=0))
+    matrix = (vectors * (values.clamp(min=0) + RIDGE).rsqrt()) @ vectors.T
+    train, test = (((p - mean) @ matrix).unflatten(1, (3, 32, 32)).to(precision) for p in parts)
+    return labelled(dataset, train, test, f"whitened {precision} {count}")
+
+
+def contrast(images: torch.Tensor) -> torch.Tensor:
+    """Each image (N, H, W, 3) as a vector (N, 3 H W) of mean zero and norm 55 (global contrast normalisation)."""
+    flat = images.permute(0, 3, 1, 2).flatten(1).float()
+    flat = flat - flat.mean(1, keepdim=True)
+    norms = flat.norm(dim=1, keepdim=True)
+    return CONTRAST * flat / torch.where(norms < SMALLEST, 1.0, norms)
+
+
+def labelled(dataset: Dataset, train: torch.Tensor, test: torch.Tensor, how: str) -> Pictures:
+    """Inputs with the data set's labels."""
+    labels, classes = dataset.train_labels[: len(train)], int(dataset.train_labels.max()) + 1
+    return Pictures(train, labels, test, dataset.test_labels, classes, f"{dataset.checksum} {how}")
+
+
+def held_out(pictures: Pictures) -> torch.Tensor:
+    """Indices of the last twelfth of the training images, for early stopping."""
+    count = len(pictures.train_labels)
+    return torch.arange(count - count // 12, count)
+
+
+@torch.no_grad()
+def predict(net: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """What a net says about images, (N, outputs) on the CPU, in evaluation mode."""
+    training, device = net.training, next(net.parameters()).device
+    net.eval()
+    parts = []
+    for part in images.split(BATCH):
+        with torch.autocast(device.type, torch.bfloat16, enabled=images.dtype == torch.bfloat16):
+            parts.append(net(channels_last(part.to(device)))[0].float().cpu())
+    net.train(training)
+    return torch.cat(parts)
+
+
+def channels_last(images: torch.Tensor) -> torch.Tensor:
+    """The same images, in the order in memory that convolutions like."""
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def weights_of(net: nn.Module) -> dict[str, torch.Tensor]:
+    """A net's weights on the CPU, to be kept."""
+    return {name: v.cpu().clone(memory_format=torch.contiguous_format) for name, v in net.state_dict().items()}
+
+
+def make_net(pictures: Pictures, layers: Layers, seed: int, bound: float | None, start: dict | None) -> MaxoutNet:
+    """A maxout net for these pictures, with the weights `start` if they are given."""
+    net = MaxoutNet(layers, pictures.shape, pictures.classes, seed, bound)
+    if start is not None:
+        net.load_state_dict(start)
+    return net
+
+
+def train_net(
+    pictures: Pictures, recipe: Recipe, *, layers: Layers, published: bool = False, start: dict | None = None,
+    teacher_logits: torch.Tensor | None = None, temperature: float = 3.0, weights: tuple[float, float] = (4.0, 1.0),
+    watch: bool = False, keep_train_logits: bool = False, seed: int = 0,
+    device: str = "cpu", precision: torch.dtype = torch.float32, checkpoint: Path | None = None,
+    label: str = "training",
+) -> dict:  # fmt: skip
+    """Train a whole net: on labels, or with `teacher_logits` by distillation (stage 2 if `start` comes from hints).
+
+    `published` takes the paper's initial weights. With `watch`, `entropy` (epochs,) is the teacher's entropy on the tenth of the training images that carries most loss,
+    over that on all. Returns weights, test logits, losses and seconds; training logits as well if wanted.
+    """
+    net = make_net(pictures, layers, seed, PUBLISHED if published else None, start).to(device)
+    inputs, labels = pictures.train_images.to(device, precision), pictures.train_labels.to(device)
+    targets = None if teacher_logits is None else teacher_logits.to(device)
+    loss = KnowledgeLoss(labels, targets, temperature, weights)
+
+    def hardest(net: nn.Module) -> torch.Tensor:
+        index = torch.arange(WATCHED).clamp(max=len(labels) - 1)
+        losses = loss.each(predict(net, inputs[:WATCHED]).to(device), index[: len(inputs)].to(device)).cpu()
+        return torch.tensor(entropy_of_hardest(losses, entropy(teacher_logits[:WATCHED], temperature)))
+
+    training = train(
+        net, lambda index, generator: channels_last(inputs[index]), loss, recipe,
+        examples=torch.arange(len(labels), device=device), seed=seed,
+        precision=precision, observe=hardest if watch else None, anneal=loss.anneal, checkpoint=checkpoint,
+        label=label,
+    )  # fmt: skip
+    result = {
+        "weights": weights_of(net), "test_logits": predict(net, pictures.test_images.to(precision)),
+        "losses": training.losses, "seconds": training.seconds,
+    }  # fmt: skip
+    if watch:
+        result["entropy"] = training.observed
+    if keep_train_logits:
+        result["train_logits"] = predict(net, inputs)
+    return result
+
+
+def make_hints(pictures: Pictures, *, layers: Layers, weights: dict, layer: int, device: str = "cpu") -> dict:
+    """A teacher's hints (N, features) for all training images, in their precision."""
+    teacher = make_net(pictures, layers, 0, None, weights).to(device).eval()
+    parts = [hints_of(teacher, channels_last(p.to(device)), layer).cpu() for p in pictures.train_images.split(BATCH)]
+    return {"hints": torch.cat(parts)}
+
+
+def train_hints(
+    pictures: Pictures, recipe: Recipe, *, layers: Layers, guided: int, hints: torch.Tensor, hint_shape: tuple,
+    published: bool = False, seed: int = 0, device: str = "cpu",
+    precision: torch.dtype = torch.float32, checkpoint: Path | None = None, label: str = "training",
+) -> dict:  # fmt: skip
+    """Stage 1: train a student up to its layer `guided`, and a regressor, to predict hints (N, features).
+
+    With the recipe's `patience` it stops early, on held-out training images. Returns the student's weights, without
+    the regressor, the losses and seconds.
+    """
+    net = make_net(pictures, layers, seed, PUBLISHED if published else None, None)
+    stage = Guided(net, guided, hint_shape, seed, published).to(device)
+    inputs, table = pictures.train_images.to(device, precision), hints.to(device)
+    loss, held = HintLoss(table), held_out(pictures)
+    examples = torch.arange(len(inputs))
+    if recipe.patience:
+        examples = examples[~torch.isin(examples, held)]
+
+    def distance(stage: nn.Module) -> torch.Tensor:
+        return (predict(stage, inputs[held]) - hints[held].float()).square().sum(1).mean() / 2
+
+    training = train(
+        stage, lambda index, generator: channels_last(inputs[index]), loss, recipe, examples=examples.to(device),
+        seed=seed, precision=precision, observe=distance if recipe.patience else None, checkpoint=checkpoint,
+        label=label,
+    )  # fmt: skip
+    return {"weights": weights_of(net), "losses": training.losses, "seconds": training.seconds}
+
+
+def hint_shape(pictures: Pictures, layers: Layers, layer: int) -> tuple[int, int, int]:
+    """Shape of a teacher's hint: the output of its convolution `layer`, counted from 1, after pooling."""
+    return shapes(layers, pictures.shape)[layer - 1]
