@@ -105,14 +105,14 @@ def make_net(pictures: Pictures, layers: Layers, seed: int, bound: float | None,
 def train_net(
     pictures: Pictures, recipe: Recipe, *, layers: Layers, published: bool = False, start: dict | None = None,
     teacher_logits: torch.Tensor | None = None, temperature: float = 3.0, weights: tuple[float, float] = (4.0, 1.0),
-    watch: bool = False, keep_train_logits: bool = False, seed: int = 0,
-    device: str = "cpu", precision: torch.dtype = torch.float32, checkpoint: Path | None = None,
-    label: str = "training",
+    watch: bool = False, keep_train_logits: bool = False, seed: int = 0, device: str = "cpu",
+    precision: torch.dtype = torch.float32, checkpoint: Path | None = None, label: str = "training",
 ) -> dict:  # fmt: skip
     """Train a whole net: on labels, or with `teacher_logits` by distillation (stage 2 if `start` comes from hints).
 
-    `published` takes the paper's initial weights. With `watch`, `entropy` (epochs,) is the teacher's entropy on the tenth of the training images that carries most loss,
-    over that on all. Returns weights, test logits, losses and seconds; training logits as well if wanted.
+    `published` takes the paper's initial weights. With `watch`, `entropy` (epochs,) is the teacher's entropy on the
+    tenth of the training images that carries most loss, over that on all. Returns weights, test logits, losses and
+    seconds; training logits as well if wanted.
     """
     net = make_net(pictures, layers, seed, PUBLISHED if published else None, start).to(device)
     inputs, labels = pictures.train_images.to(device, precision), pictures.train_labels.to(device)
@@ -126,9 +126,8 @@ def train_net(
 
     training = train(
         net, lambda index, generator: channels_last(inputs[index]), loss, recipe,
-        examples=torch.arange(len(labels), device=device), seed=seed,
-        precision=precision, observe=hardest if watch else None, anneal=loss.anneal, checkpoint=checkpoint,
-        label=label,
+        examples=torch.arange(len(labels), device=device), seed=seed, precision=precision,
+        observe=hardest if watch else None, anneal=loss.anneal, checkpoint=checkpoint, label=label,
     )  # fmt: skip
     result = {
         "weights": weights_of(net), "test_logits": predict(net, pictures.test_images.to(precision)),

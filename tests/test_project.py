@@ -72,7 +72,7 @@ def test_source_notebooks_are_clean(path):
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     for cell in code:
         source = "".join(cell["source"])
-        assert not cell["outputs"] or source.startswith("# NBVAL_CHECK_OUTPUT"), f"outputs kept: {source[:60]}"
+        assert bool(cell["outputs"]) == source.startswith("# NBVAL_CHECK_OUTPUT"), f"outputs: {source[:60]}"
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.FunctionDef):
                 assert node.end_lineno - node.lineno < 10, f"{node.name} is longer than ten lines"
