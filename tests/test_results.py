@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from kdrep import papers, results
+from kdrep import papers, profiles, results
 from kdrep.papers import CLAIMS, Claim, Figure, Need
 from kdrep.statistics import Interval
 
@@ -121,3 +121,11 @@ def test_every_need_with_a_published_figure_has_one():
 )
 def test_numbers_for_people(value, text):
     assert results.number(value) == text
+
+
+def test_rows_are_stale_by_their_own_settings_alone(monkeypatch):
+    before = {name: results.notebook_code(name) for name in ("00_distillation", "01_mnist")}
+    changed = profiles.SETTINGS["01_mnist"] | {"hard_weight": 0.2}
+    monkeypatch.setitem(profiles.SETTINGS, "01_mnist", changed)
+    assert results.notebook_code("01_mnist") != before["01_mnist"]
+    assert results.notebook_code("00_distillation") == before["00_distillation"]
