@@ -1,6 +1,6 @@
 """Generalist, specialists and their controls, trained and asked: the experiments of Hinton et al. 2015, section 5."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -10,7 +10,7 @@ from torch import nn
 from kdrep import vision
 from kdrep.data import Dataset
 from kdrep.distill import DistillationLoss, soft_cross_entropy, soft_targets
-from kdrep.mixture import Mixture
+from kdrep.mixture import Mixture, coupling
 from kdrep.specialists import active, combine, dustbin_correction, dustbin_labels, half_and_half, mean_of_asked
 from kdrep.training import Recipe
 
@@ -32,21 +32,30 @@ def train_generalist(
     loss = DistillationLoss(
         1, targets, dataset.train_labels.to(device), temperature=temperature, hard_weight=hard_weight
     )
-    fitting = vision.fitting(dataset).to(device)
-
-    def draw(generator: torch.Generator) -> torch.Tensor:
-        return fitting[torch.randperm(len(fitting), generator=generator, device=device)[:epoch_size]]
-
     net, views = vision.make_net(shape, classes, seed, start).to(device), vision.views(dataset, device, precision)
     training = vision.fit(
-        net, views.train, dataset.train_labels, recipe, examples=draw if epoch_size else fitting, loss=loss, seed=seed,
-        checkpoint=checkpoint, label=label,
+        net, views.train, dataset.train_labels, recipe, loss=loss, seed=seed, checkpoint=checkpoint, label=label,
+        examples=random_epochs(vision.fitting(dataset).to(device), epoch_size),
     )  # fmt: skip
     return {
         "train_logits": vision.predict(net, views.train), "test_logits": vision.predict(net, views.test),
         "weights": vision.weights_of(net),
         "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip
+
+
+def random_epochs(examples: torch.Tensor, size: int | None) -> Callable[[torch.Generator], torch.Tensor]:
+    """A function that draws `size` of the examples for an epoch, all of them without a size."""
+
+    def draw(generator: torch.Generator) -> torch.Tensor:
+        return examples[torch.randperm(len(examples), generator=generator, device=examples.device)[:size]]
+
+    return draw
+
+
+def sum_of_losses(nets: Sequence[nn.Module], images: torch.Tensor, labels: torch.Tensor) -> Callable[[], torch.Tensor]:
+    """A function that gives the sum of the nets' cross-entropies, in evaluation mode."""
+    return lambda: sum(F.cross_entropy(net.eval()(images)[0], labels) for net in nets)
 
 
 def specialist_start(generalist: dict, special: Sequence[int]) -> dict:
@@ -95,7 +104,8 @@ def train_specialist(
     are not special. Returns its logits on the test images at the end and, `early_logits`, after the epoch in which the
     held-out images of special classes had the lowest loss; the loss on those images (`held_out_loss`) and the
     conditional accuracy on the test images after every epoch; its conditional accuracy on training images; the
-    dustbin's `correction` and, of a dustbin specialist, its logits on all training images; losses and seconds.
+    `correction` of what is not special and, of a dustbin specialist, the logits on all training images; losses and
+    seconds.
     """
     if kind not in (DUSTBIN, FULL):
         raise ValueError(f"kind: must be {DUSTBIN!r} or {FULL!r}, not {kind!r}")
@@ -125,11 +135,10 @@ def train_specialist(
         "test_logits": on_test[-1].clone(), "early_logits": on_test[at].clone(), "held_out_loss": held_loss,
         "test_curve": [conditional_accuracy(own_logits(z, special), dataset.test_labels, special) for z in on_test],
         "train_accuracy": conditional_accuracy(own_logits(train_logits, special)[fitting], labels[fitting], special),
-        "correction": 0.0, "losses": training.losses, "seconds": training.seconds,
+        "correction": dustbin_correction(labels[fitting], special), "special": list(special),
+        "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip
-    if kind == DUSTBIN:
-        result |= {"train_logits": train_logits, "correction": dustbin_correction(labels[fitting], special)}
-    return result
+    return result | ({"train_logits": train_logits} if kind == DUSTBIN else {})
 
 
 def own_logits(logits: torch.Tensor, special: Sequence[int]) -> torch.Tensor:
@@ -162,10 +171,12 @@ def conditional_loss(logits: torch.Tensor, labels: torch.Tensor, special: Sequen
 
 
 def corrected(specialist: dict, part: str = "test_logits") -> torch.Tensor:
-    """Probabilities (N, k + 1) of a dustbin specialist, its dustbin raised by the correction; (N, C) of a full one."""
-    logits = specialist[part].double().clone()
-    logits[:, -1] += specialist["correction"]
-    return torch.softmax(logits, 1)
+    """Probabilities (N, k + 1) of a dustbin specialist, (N, C) of a full one, with what is not special, the dustbin or
+    all other classes, raised by the correction: both saw their special classes too often."""
+    logits, special = specialist[part].double(), specialist["special"]
+    raised = torch.full((logits.shape[1],), specialist["correction"], dtype=torch.float64)
+    raised[range(len(special)) if logits.shape[1] == len(special) + 1 else special] = 0
+    return torch.softmax(logits + raised, 1)
 
 
 def together(
@@ -186,17 +197,27 @@ def together(
 
 
 def train_mixture(
-    dataset: Dataset, recipe: Recipe, *, shape: dict, classes: int, experts: int, generalist: dict, seed: int = 0,
-    device: str = "cpu", precision: torch.dtype = torch.float32, checkpoint: Path | None = None,
+    dataset: Dataset, recipe: Recipe, *, shape: dict, classes: int, experts: int, generalist: dict, epoch_size: int,
+    seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32, checkpoint: Path | None = None,
     label: str = "training",
 ) -> dict:  # fmt: skip
-    """Train a mixture of experts with a learnt gate (section 7), every expert started from the generalist."""
+    """Train a mixture of experts with a learnt gate (section 7), every expert started from the generalist.
+
+    Returns its test logits, the gate's shares (N, experts), its number of parameters, and how much one expert's
+    gradient hangs on another expert (`coupling`), and on another one that trains apart, as a specialist does.
+    """
     net, views = Mixture(shape, classes, experts, seed, generalist).to(device), vision.views(dataset, device, precision)
     training = vision.fit(
-        net, views.train, dataset.train_labels, recipe, examples=vision.fitting(dataset).to(device), seed=seed,
-        checkpoint=checkpoint, label=label,
+        net, views.train, dataset.train_labels, recipe, seed=seed, checkpoint=checkpoint, label=label,
+        examples=random_epochs(vision.fitting(dataset).to(device), epoch_size),
     )  # fmt: skip
+    index = vision.fitting(dataset)[:500].to(device)
+    images, labels = views.train(index), dataset.train_labels.to(device)[index]
+    apart = sum_of_losses(net.experts[:2], images.float(), labels)
+    together = sum_of_losses([net], images.float(), labels)
     return {
+        "coupling": coupling(together, net.experts[0], net.experts[1]),
+        "coupling_apart": coupling(apart, net.experts[0], net.experts[1]),
         "test_logits": vision.predict(net, views.test),
         "gate": torch.softmax(vision.predict(net.gate, views.test), 1),
         "parameters": sum(p.numel() for p in net.parameters()), "losses": training.losses, "seconds": training.seconds,

@@ -1,5 +1,7 @@
 """A mixture of experts with a learnt gate, the contrast of Hinton et al. 2015, section 7."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -39,3 +41,21 @@ class Mixture(nn.Module):
         answers = torch.cat([expert(images) for expert in self.experts]).log_softmax(-1)
         shares = self.gate(images)[0].log_softmax(-1)
         return (answers + shares.T[:, :, None]).logsumexp(0)[None]
+
+
+def coupling(loss: Callable[[], torch.Tensor], watched: nn.Module, changed: nn.Module, share: float = 0.1) -> float:
+    """How much the gradient of `loss` in one net's weights hangs on another net's weights: the gradient's relative
+    change when all weights of `changed` grow by a share. Zero: the two can train apart."""
+
+    def gradient() -> torch.Tensor:
+        return torch.cat([g.flatten() for g in torch.autograd.grad(loss(), list(watched.parameters()))])
+
+    before = gradient()
+    with torch.no_grad():
+        for weight in changed.parameters():
+            weight *= 1 + share
+    after = gradient()
+    with torch.no_grad():
+        for weight in changed.parameters():
+            weight /= 1 + share
+    return float((after - before).norm() / before.norm())

@@ -73,8 +73,8 @@ SETTINGS = {
     "03_specialists": dict(
         slice=By((1500, 500), None, None),
         seeds=By(1, 2, 3),
-        shape=dict(widths=By((4, 6, 8), (16, 16, 32, 48), (32, 64, 128, 256)), pool=By(False, False, True)),
-        generalist=dict(epochs=By(2, 40, 60), learning_rate=0.4, **RESIDUAL),
+        shape=dict(widths=By((4, 6, 8), (16, 16, 32, 48), (16, 16, 32, 48)), pool=False),
+        generalist=dict(epochs=By(2, 40, 100), learning_rate=0.4, **RESIDUAL),
         count=By(3, 10, 40),
         size=20,
         specialist=dict(epochs=By(2, 8, 8), learning_rate=0.1, **RESIDUAL),

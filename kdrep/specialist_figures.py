@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from kdrep.figures import LINES, MARKERS, PAPER, SHADES, bands
 from kdrep.statistics import Interval
@@ -51,7 +52,8 @@ def gains(values: Mapping[str, Interval], label: str, published: float | None = 
         axis.annotate(f"{interval.value:+.2f}", (interval.value, i), xytext=(0, 7), textcoords="offset points",
                       ha="center", fontsize=8)  # fmt: skip
     if published is not None:
-        axis.axvline(published, label="the paper's relative gain, at this generalist's accuracy", **PAPER)
+        label_ = "the paper's relative gain, at this generalist's accuracy"
+        axis.plot([published] * 2, [-0.45, 0.45], label=label_, **PAPER)
         axis.legend(loc="lower right", fontsize=8)
     axis.set_yticks(range(len(values)), list(values))
     axis.set_ylim(len(values) - 0.5, -0.7)
@@ -62,7 +64,13 @@ def gains(values: Mapping[str, Interval], label: str, published: float | None = 
 def by_cover(table: pd.DataFrame) -> plt.Figure:
     """Relative change in accuracy over the number of specialists that cover the class, and the images behind it."""
     figure, (axis, below) = plt.subplots(2, 1, figsize=(7, 5), height_ratios=(3, 1), sharex=True)
-    axis.plot(table.index, table["relative change, %"], color=SHADES[0], marker="o", label="this run")
+    drawn = np.isfinite(table["low"])
+    axis.fill_between(
+        table.index[drawn], table["low"][drawn], table["high"][drawn], color=SHADES[0], alpha=0.15, linewidth=0
+    )
+    axis.plot(
+        table.index, table["relative change, %"], color=SHADES[0], marker="o", label="this run, 95 % over classes"
+    )
     axis.plot(range(len(PAPERS_TABLE_4)), PAPERS_TABLE_4, label="the paper (JFT), Table 4", **PAPER)
     axis.axhline(0, color="0.8", linewidth=1)
     axis.set(ylabel="relative change\nin accuracy, %")
@@ -81,12 +89,13 @@ def by_count(values: np.ndarray, levels: Mapping[str, float]) -> plt.Figure:
     for i, (name, level) in enumerate(levels.items(), start=1):
         axis.axhline(level, color=SHADES[i], linestyle=LINES[i], label=name)
     axis.set(xlabel="number of specialists", ylabel="test accuracy, %")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend(fontsize=8)
     return figure
 
 
 def budgets(regimes: Mapping[str, Mapping[str, Interval]]) -> plt.Figure:
-    """Gains over the generalist, regime by regime, of the specialists and of their controls, with intervals."""
+    """What generalist and specialists are ahead of each control by, regime by regime, with intervals."""
     figure, axis = plt.subplots(figsize=(7.5, 4.2))
     axis.axhline(0, color="0.8", linewidth=1)
     arms = list(next(iter(regimes.values())))
@@ -96,16 +105,17 @@ def budgets(regimes: Mapping[str, Mapping[str, Interval]]) -> plt.Figure:
         spread = np.abs(values[:, 1:].T - values[:, 0])
         axis.errorbar(x, values[:, 0], spread, fmt=MARKERS[i], color=SHADES[i], capsize=3, label=arm)
     axis.set_xticks(range(len(regimes)), list(regimes))
-    axis.set(ylabel="gain in test accuracy, points", xlabel="generalist and steps of one specialist")
-    axis.legend(fontsize=8)
+    axis.set(ylabel="ahead in test accuracy, points", xlabel="generalist, and steps of one specialist")
+    axis.legend(fontsize=8, title="generalist + specialists less ...", title_fontsize=8)
     return figure
 
 
 def overfitting(steps: Sequence[int], curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> plt.Figure:
-    """Loss on held-out and conditional accuracy on test images of special classes, (specialists, epochs) a kind."""
+    """Change, since the generalist, of the loss on held-out and of the conditional accuracy on test images of special
+    classes; (specialists, epochs) a kind, with the interval over specialists."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.8))
     for column, (axis, label) in enumerate(
-        zip(axes, ("held-out loss on special classes", "conditional test accuracy, %"), strict=True)
+        zip(axes, ("change of held-out loss, nats", "change of conditional test accuracy, points"), strict=True)
     ):
         bands(axis, steps, {name: values[column] for name, values in curves.items()})
         axis.set(xlabel="steps", ylabel=label)

@@ -27,15 +27,47 @@ def gain(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> Interval:
     return paired(np.mean(first, 0), np.mean(second, 0))
 
 
-def conditional(answers: torch.Tensor, labels: torch.Tensor, sets: Sequence[Sequence[int]]) -> np.ndarray:
-    """Conditional accuracies (M,) of one net's logits or probabilities (N, C) on every special set."""
-    return np.array([conditional_accuracy(answers[:, list(own)], labels, own) for own in sets])
+def conditional(answers: Sequence[torch.Tensor], labels: torch.Tensor, sets: Sequence[Sequence[int]]) -> np.ndarray:
+    """Conditional accuracy of each image (N,) in per cent: mean over the special sets that hold its class, NaN where
+    none does. `answers` are what each set's net says about its own classes, M of (N, k)."""
+    total, asked = np.zeros(len(labels)), np.zeros(len(labels))
+    for said, own in zip(answers, sets, strict=True):
+        marks = np.isin(labels.numpy(), own)
+        total[marks] += np.array(own)[said[marks].argmax(1)] == labels.numpy()[marks]
+        asked += marks
+    with np.errstate(invalid="ignore"):
+        return 100 * total / asked
+
+
+def of_one_net(logits: torch.Tensor, sets: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+    """What one net of all classes says about the classes of each set."""
+    return [logits[:, list(own)] for own in sets]
+
+
+def of_specialists(specialists: Sequence[dict], sets: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+    """What each specialist says about its own classes."""
+    return [own_logits(s["test_logits"], own) for s, own in zip(specialists, sets, strict=True)]
+
+
+def over_covered(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | None = None) -> Interval:
+    """Mean of conditional accuracies, or of their differences, over seeds, with an interval over the images that a set
+    covers in every seed; first, second: one `conditional` a seed."""
+    values = np.mean(first, 0) - (0 if second is None else np.mean(second, 0))
+    return over_seeds(values[np.isfinite(values)])
 
 
 def conditionals(specialists: Sequence[dict], labels: torch.Tensor, sets: Sequence[Sequence[int]]) -> np.ndarray:
-    """Conditional test accuracies (M,) of the specialists on their own sets."""
-    pairs = zip(specialists, sets, strict=True)
-    return np.array([conditional_accuracy(own_logits(s["test_logits"], own), labels, own) for s, own in pairs])
+    """Conditional test accuracies (M,) in per cent of the specialists on their own sets."""
+    pairs = zip(of_specialists(specialists, sets), sets, strict=True)
+    return np.array([conditional_accuracy(said, labels, own) for said, own in pairs])
+
+
+def confused_inside(predictions: torch.Tensor, labels: torch.Tensor, sets: Sequence[Sequence[int]]) -> np.ndarray:
+    """For each wrong prediction, 100 if one of the sets holds both the true and the predicted class, else 0."""
+    wrong = predictions != labels
+    pairs = zip(labels[wrong].tolist(), predictions[wrong].tolist(), strict=True)
+    held = [set(own) for own in sets]
+    return np.array([100.0 * any({a, b} <= own for own in held) for a, b in pairs])
 
 
 def covers(sets: Sequence[Sequence[int]], labels: torch.Tensor) -> np.ndarray:
@@ -46,22 +78,31 @@ def covers(sets: Sequence[Sequence[int]], labels: torch.Tensor) -> np.ndarray:
 def by_cover(
     sets: Sequence[Sequence[Sequence[int]]], labels: torch.Tensor, before: np.ndarray, after: Sequence[np.ndarray]
 ) -> tuple[pd.DataFrame, tuple[Interval, float]]:
-    """The paper's Table 4, means over seeds, and the trend over images: points of accuracy a covering specialist.
+    """The paper's Table 4, means over seeds, and the trend: points of accuracy a covering specialist.
 
-    `sets` and `after` are one a seed; before and after: `right` of the generalist and of all together.
+    `sets` and `after` are one a seed; before and after: `right` of the generalist and of all together. The units of
+    the intervals and of the trend are the classes, and the trend is over those that have a specialist: a class that
+    none covers can hardly lose.
     """
-    counts = np.array([covers(s, labels) for s in sets])
-    changes = (np.array(after) - before) / 100
+    classes = np.arange(int(labels.max()) + 1)
+    mine = [labels.numpy() == c for c in classes]
+    correct = np.array([before[m].sum() for m in mine]) / 100
+    counts = np.array([[sum(c in own for own in s) for c in classes] for s in sets])
+    changes = np.array([[(a - before)[m].sum() for m in mine] for a in after]) / 100
     lines = {}
     for k in range(int(counts.max()) + 1):
         own = counts == k
-        correct = (np.broadcast_to(before / 100, own.shape) * own).sum() / len(own)
         if own.any():
-            change = changes[own].sum() / len(own)
-            lines[k] = (own.sum() / len(own), change, 100 * change / correct if correct else np.nan)
-    table = pd.DataFrame(lines, index=["test images", "change in top-1 correct", "relative change, %"]).T
+            base = np.broadcast_to(correct, own.shape)[own].mean()
+            relative = [100 * v / base if base else np.nan for v in over_seeds(changes[own])]
+            images = np.broadcast_to([m.sum() for m in mine], own.shape)[own].sum() / len(sets)
+            lines[k] = (own.sum() / len(sets), images, changes[own].sum() / len(sets), *relative)
+    columns = ["classes", "test images", "change in top-1 correct", "relative change, %", "low", "high"]
+    table = pd.DataFrame(lines, index=columns).T
     table.index.name = "specialists covering"
-    return table, trend(counts.mean(0), 100 * changes.mean(0))
+    covered = counts.min(0) > 0
+    points = 100 * changes.mean(0) / np.array([m.sum() for m in mine])
+    return table, trend(counts.mean(0)[covered], points[covered])
 
 
 def reliability(probabilities: np.ndarray, happened: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -97,10 +138,10 @@ def by_count(
 
 
 def example_clusters(sets: Sequence[Sequence[int]], clusters: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
-    """Class names of each cluster, and of the classes that were added to bring its set to size."""
+    """Class names of each set: those of its cluster, those added to bring it to size, and those left out of it."""
     lines = []
     for m, own in enumerate(sets):
-        core = [c for c in np.flatnonzero(clusters == m) if c in own]
-        added = [c for c in own if c not in core]
-        lines.append([", ".join(names[c] for c in part) for part in (core, added)])
-    return pd.DataFrame(lines, columns=["cluster", "added to the set"])
+        cluster = set(np.flatnonzero(clusters == m).tolist())
+        parts = sorted(cluster & set(own)), sorted(set(own) - cluster), sorted(cluster - set(own))
+        lines.append([", ".join(names[c] for c in part) for part in parts])
+    return pd.DataFrame(lines, columns=["cluster", "added", "left out"])

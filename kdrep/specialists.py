@@ -9,6 +9,7 @@ from sklearn.cluster import AgglomerativeClustering, MiniBatchKMeans
 
 TOLERANCE = 1e-5
 MOST_ROUNDS = 5000
+STARTS = 100
 
 
 def prediction_covariance(probabilities: torch.Tensor) -> torch.Tensor:
@@ -25,8 +26,16 @@ def confusion_columns(covariance: torch.Tensor) -> np.ndarray:
 
 
 def online_kmeans(columns: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Cluster (C,) of every class by on-line K-means (section 5.3)."""
-    return MiniBatchKMeans(count, batch_size=32, n_init=10, random_state=seed).fit_predict(columns)
+    """Cluster (C,) of every class by on-line K-means (section 5.3), none of them empty.
+
+    Raises ValueError if many starts leave a cluster empty: there are too many of them.
+    """
+    for start in range(STARTS):
+        chosen = MiniBatchKMeans(count, batch_size=32, n_init=10, random_state=STARTS * seed + start)
+        clusters = chosen.fit_predict(columns)
+        if len(np.unique(clusters)) == count:
+            return clusters
+    raise ValueError(f"count: {len(columns)} classes do not make {count} clusters; ask for fewer")
 
 
 def agglomerative(columns: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -78,7 +78,7 @@ def test_an_unknown_kind_is_refused(dataset, generalist):
 
 
 def test_the_generalist_and_its_specialists_answer_together(dataset, generalist):
-    half = {"test_logits": generalist["test_logits"][:, [*SPECIAL, 9]], "correction": 0.0}
+    half = {"test_logits": generalist["test_logits"][:, [*SPECIAL, 9]], "correction": 0.0, "special": SPECIAL}
     q = experts.together(generalist, [half], [SPECIAL])
     whole = torch.softmax(generalist["test_logits"].double(), 1)
     asked = torch.isin(whole.argmax(1), torch.tensor(SPECIAL))
@@ -117,8 +117,19 @@ def test_a_mixture_begins_with_the_generalist_and_gives_probabilities(dataset, g
 def test_a_mixture_trains(dataset, generalist):
     recipe = Recipe(epochs=2, batch_size=64, learning_rate=1e-3)
     result = experts.train_mixture(
-        dataset, recipe, shape=SHAPE, classes=20, experts=2, generalist=generalist["weights"]
+        dataset, recipe, shape=SHAPE, classes=20, experts=2, generalist=generalist["weights"], epoch_size=320
     )
     accuracy = (result["test_logits"].argmax(1) == dataset.test_labels).double().mean()
     assert accuracy > 0.3
     assert result["gate"].shape == (len(dataset.test_labels), 2)
+    assert result["coupling"] > 0.01
+    assert result["coupling_apart"] == 0
+
+
+def test_what_is_not_special_is_corrected():
+    logits = torch.randn(4, 5)
+    full = experts.corrected({"test_logits": logits, "correction": 1.5, "special": [1, 3]})
+    shift = torch.tensor([1.5, 0, 1.5, 0, 1.5])
+    torch.testing.assert_close(full, torch.softmax((logits + shift).double(), 1))
+    dustbin = experts.corrected({"test_logits": logits, "correction": 1.5, "special": [0, 2, 4, 6]})
+    torch.testing.assert_close(dustbin, torch.softmax((logits + torch.tensor([0, 0, 0, 0, 1.5])).double(), 1))

@@ -17,20 +17,19 @@ def test_right_and_gain():
 
 
 def test_by_cover_counts_changes_where_specialists_cover():
-    labels = torch.tensor([0] * 10 + [1] * 10 + [2] * 10)
-    sets = [[[0], [0, 1]]]
-    before = np.array([100.0] * 5 + [0.0] * 5 + [100.0] * 5 + [0.0] * 5 + [100.0] * 5 + [0.0] * 5)
+    labels = torch.arange(5).repeat_interleave(10)
+    sets = [[[0, 1, 2], [0, 1]]]  # two specialists for classes 0 and 1, one for 2, none for 3 and 4
+    before = np.array(([100.0] * 5 + [0.0] * 5) * 5)
     after = before.copy()
-    after[5:9] = 100  # four more of class 0, which two specialists cover
-    after[15:16] = 100  # one more of class 1, which one covers
-    table, (slope, p) = scores.by_cover(sets, labels, before, [after])
+    after[5:9] = after[15:18] = 100  # four more of class 0, three more of class 1
+    after[25:26] = 100  # one more of class 2
+    table, (slope, _) = scores.by_cover(sets, labels, before, [after])
     assert table.index.tolist() == [0, 1, 2]
-    assert table["test images"].tolist() == [10, 10, 10]
-    assert table["change in top-1 correct"].tolist() == [0, 1, 4]
-    assert table["relative change, %"].tolist() == [0, 20, 80]
-    assert slope.value == pytest.approx(20)
-    assert slope.low > 0
-    assert p < 0.05
+    assert table["classes"].tolist() == [2, 1, 2]
+    assert table["test images"].tolist() == [20, 10, 20]
+    assert table["change in top-1 correct"].tolist() == [0, 1, 7]
+    assert table["relative change, %"].tolist() == [0, 20, 70]
+    assert slope.value == pytest.approx(25)  # from 10 points with one specialist to 35 with two
 
 
 def test_reliability_of_a_calibrated_forecast():
@@ -49,12 +48,24 @@ def test_the_correction_mends_an_oversampled_dustbin():
     own = (labels < 2).double()
     evidence = 2 * own - 1 + torch.from_numpy(generator.normal(0, 1, 4000))  # log odds 2 x for equal shares
     logits = torch.stack([evidence, -torch.inf + 0 * evidence, -evidence], 1)
-    specialist = {"test_logits": logits, "correction": float(np.log(0.8 / 0.2))}
+    specialist = {"test_logits": logits, "correction": float(np.log(0.8 / 0.2)), "special": [0, 1]}
     errors = [scores.dustbin_reliability([specialist], [[0, 1]], labels, c)[2] for c in (True, False)]
     assert errors[0] < 0.03 < errors[1]
 
 
 def test_conditional_accuracies_are_of_the_own_classes_alone():
-    labels = torch.tensor([0, 1, 2, 2])
-    answers = torch.tensor([[0.1, 0.2, 0.7], [0.1, 0.6, 0.3], [0.5, 0.1, 0.4], [0.2, 0.3, 0.5]])
-    assert scores.conditional(answers, labels, [[0, 1], [0, 2]]).tolist() == [50, pytest.approx(100 / 3)]
+    labels = torch.tensor([0, 1, 2, 2, 3])
+    answers = torch.tensor(
+        [[0.1, 0.2, 0.7, 0], [0.1, 0.6, 0.3, 0], [0.5, 0.1, 0.4, 0], [0.2, 0.3, 0.5, 0], [0.0, 0.0, 0.0, 1]]
+    )
+    sets = [[0, 1], [0, 2]]
+    found = scores.conditional(scores.of_one_net(answers, sets), labels, sets)
+    assert found[:4].tolist() == [0, 100, 0, 100]
+    assert np.isnan(found[4])
+    assert scores.over_covered([found]).value == 50
+    assert scores.over_covered([found], [np.array([0, 100, 0, 0, np.nan])]).value == 25
+
+
+def test_errors_inside_a_set():
+    labels, predicted = torch.tensor([0, 1, 2, 3]), torch.tensor([1, 1, 3, 0])
+    assert scores.confused_inside(predicted, labels, [[0, 1], [1, 2, 3]]).tolist() == [100, 100, 0]
