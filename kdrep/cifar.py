@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torchvision.datasets import CIFAR10, CIFAR100
+from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
 from kdrep.data import DataError, Dataset, folders, quick_to_give_up
 
@@ -43,6 +43,22 @@ def load_cifar100(data_dir: str | Path | None = None, *, download: bool = True) 
 def load_cifar10(data_dir: str | Path | None = None, *, download: bool = True) -> Dataset:
     """CIFAR-10 in a fixed random order; from disk, else downloaded, else a stand-in of 10 classes."""
     return load("cifar10", data_dir, download=download)
+
+
+def find_svhn(data_dir: str | Path | None = None) -> Dataset | None:
+    """SVHN (Netzer et al. 2011), its training and test part, if torchvision has downloaded it to `svhn/`; else None.
+
+    Raises DataError if a file is damaged. Nothing is downloaded here; torchvision's SVHN does it, `download=True`.
+    """
+    for place in folders(data_dir):
+        if (place / "svhn").is_dir():
+            try:
+                sets = {split: SVHN(place / "svhn", split) for split in SHAPES}
+            except (OSError, RuntimeError, ValueError) as error:
+                raise DataError(f"{place / 'svhn'}: {error}; delete the folder and download it again") from error
+            parts = {s: (d.data.transpose(0, 2, 3, 1), d.labels.astype(np.uint8)) for s, d in sets.items()}
+            return shuffled("svhn", parts, real=True, origin="the publisher's files")
+    return None
 
 
 def load(name: str, data_dir: str | Path | None, *, download: bool) -> Dataset:

@@ -1,5 +1,6 @@
 """A trained net for deployment: weights as safetensors, the graph by torch.export."""
 
+import copy
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ def save_for_deployment(net: nn.Module, example: torch.Tensor, folder: Path) -> 
     if len(example) < 2:
         raise ValueError(f"example: a batch of two or more is needed, not {len(example)}")
     folder.mkdir(parents=True, exist_ok=True)
-    net = net.cpu().eval()
+    net = copy.deepcopy(net).cpu().eval()
     plain = {n: v.detach().clone(memory_format=torch.contiguous_format) for n, v in net.state_dict().items()}
     save_file(plain, folder / WEIGHTS)
     batch = torch.export.Dim("batch", min=1)

@@ -110,9 +110,10 @@ def train_net(
 ) -> dict:  # fmt: skip
     """Train a whole net: on labels, or with `teacher_logits` by distillation (stage 2 if `start` comes from hints).
 
-    `published` takes the paper's initial weights. With `watch`, `entropy` (epochs,) is the teacher's entropy on the
-    tenth of the training images that carries most loss, over that on all. Returns weights, test logits, losses and
-    seconds; training logits as well if wanted.
+    `published` takes the paper's initial weights. With `watch`, `entropy` (epochs, 3) is the teacher's entropy on the
+    tenth of the training images that carries most loss, over that on all: with the weight of the soft targets as it is
+    then, as it was at first, and as it will be at last. Returns weights, test logits, losses and seconds; training
+    logits as well if wanted.
     """
     net = make_net(pictures, layers, seed, PUBLISHED if published else None, start).to(device)
     inputs, labels = pictures.train_images.to(device, precision), pictures.train_labels.to(device)
@@ -120,9 +121,13 @@ def train_net(
     loss = KnowledgeLoss(labels, targets, temperature, weights)
 
     def hardest(net: nn.Module) -> torch.Tensor:
-        index = torch.arange(WATCHED).clamp(max=len(labels) - 1)
-        losses = loss.each(predict(net, inputs[:WATCHED]).to(device), index[: len(inputs)].to(device)).cpu()
-        return torch.tensor(entropy_of_hardest(losses, entropy(teacher_logits[:WATCHED], temperature)))
+        logits, index = predict(net, inputs[:WATCHED]).to(device), torch.arange(min(WATCHED, len(labels)))
+        entropies, found = entropy(teacher_logits[index], temperature), []
+        for weight in (loss.weight, *weights):
+            # What no student can take away, the teacher's own entropy, would put its doubtful images first.
+            excess = loss.each(logits, index.to(device), weight).cpu() - weight * entropies
+            found.append(entropy_of_hardest(excess, entropies))
+        return torch.tensor(found)
 
     training = train(
         net, lambda index, generator: channels_last(inputs[index]), loss, recipe,

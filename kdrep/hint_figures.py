@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import NullFormatter
 
-from kdrep.figures import MARKERS, PAPER, SHADES, bands, log_axis
+from kdrep.figures import LINES, MARKERS, PAPER, SHADES, log_axis
 from kdrep.statistics import over_seeds
 
 
@@ -36,24 +37,33 @@ def recipes(
 
 
 def curriculum(curves: Mapping[str, np.ndarray]) -> plt.Figure:
-    """Teacher's entropy on the hardest tenth over that on all, (seeds, epochs) an arm."""
-    figure, axis = plt.subplots()
-    for i, (name, values) in enumerate(curves.items()):
-        axis.plot(range(1, values.shape[1] + 1), values.mean(0), color=SHADES[i], marker=MARKERS[i], label=name)
-    axis.axhline(1, color="0.8", linewidth=1)
-    axis.set(xlabel="epoch of the second stage", ylabel="teacher's entropy, hardest tenth / all")
-    axis.legend(fontsize=8)
+    """Teacher's entropy on the hardest tenth over that on all, (epochs, 3) an arm: with lambda as it is in that epoch,
+    as it was at first, and as it is at last."""
+    figure, axes = plt.subplots(1, len(curves), figsize=(10, 3.2), sharey=True)
+    for axis, (name, values) in zip(axes, curves.items(), strict=True):
+        epochs = range(1, len(values) + 1)
+        for i, (label, column) in enumerate(
+            zip(("λ as it falls", "λ of the beginning", "λ of the end"), values.T, strict=True)
+        ):
+            axis.plot(epochs, column, color=SHADES[i], marker=MARKERS[i], linestyle=LINES[i], label=label)
+        axis.axhline(1, color="0.8", linewidth=1)
+        axis.set(title=name, xlabel="epoch", xticks=list(epochs))
+    axes[0].set_ylabel("teacher's entropy,\nhardest tenth / all")
+    axes[-1].legend(fontsize=8)
     return figure
 
 
-def few_images(counts: Sequence[int], found: Mapping[str, Mapping[str, np.ndarray]]) -> plt.Figure:
+def few_images(counts: Mapping[str, Sequence[int]], found: Mapping[str, Mapping[str, np.ndarray]]) -> plt.Figure:
     """Test error over the number of images, one panel a recipe; (seeds, counts) an arm."""
-    return panels(counts, found, "training images of the student", log=counts)
+    figure = panels(counts, found, "training images of the student")
+    for axis, kind in zip(figure.axes, found, strict=True):
+        log_axis(axis, counts[kind])
+    return figure
 
 
 def depth(depths: Sequence[int], found: Mapping[str, Mapping[str, np.ndarray]], chance: float) -> plt.Figure:
     """Test error over the number of layers, one panel a recipe; (seeds, depths) an arm; chance as a line."""
-    figure = panels(depths, found, "layers")
+    figure = panels(dict.fromkeys(found, depths), found, "layers")
     for axis in figure.axes:
         axis.axhline(chance, label="chance", **PAPER)
         axis.set_xticks(list(depths))
@@ -61,19 +71,23 @@ def depth(depths: Sequence[int], found: Mapping[str, Mapping[str, np.ndarray]], 
     return figure
 
 
-def panels(x: Sequence[int], found: Mapping[str, Mapping[str, np.ndarray]], label: str, log=None) -> plt.Figure:
-    """One panel a recipe, test error upwards, logarithmic."""
-    figure, axes = plt.subplots(1, len(found), figsize=(9, 3.9), sharey=True)
-    for axis, (kind, arms) in zip(axes, found.items(), strict=True):
-        bands(axis, x, arms)
-        if log:
-            log_axis(axis, log)
+def panels(x: Mapping[str, Sequence[int]], found: Mapping[str, Mapping[str, np.ndarray]], label: str) -> plt.Figure:
+    """One panel a recipe, test error upwards, logarithmic: means as lines, seeds as dots, their range as a band."""
+    figure, axes = plt.subplots(1, len(found), figsize=(1 + 4 * len(found), 3.9), sharey=True, squeeze=False)
+    for axis, (kind, arms) in zip(axes[0], found.items(), strict=True):
+        for i, (arm, values) in enumerate(arms.items()):
+            style = dict(color=SHADES[i], linestyle=LINES[i], marker=MARKERS[i])
+            axis.plot(x[kind], values.mean(0), label=arm, **style)
+            axis.fill_between(x[kind], values.min(0), values.max(0), color=SHADES[i], alpha=0.15, linewidth=0)
+            for seed in values:
+                axis.plot(x[kind], seed, ".", color=SHADES[i], alpha=0.5, markersize=4)
         axis.set(title=f"{kind} recipe", xlabel=label, yscale="log")
-    ticks = [
-        t for t in (0.5, 1, 2, 5, 10, 20, 50, 90) if t >= 0.8 * min(v.min() for a in found.values() for v in a.values())
-    ]
-    axes[0].set_yticks(ticks, [f"{t:g}" for t in ticks])
-    axes[0].set_ylabel("MNIST test error, %")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+    lowest = min(v.min() for arms in found.values() for v in arms.values())
+    ticks = [t for t in (0.5, 1, 2, 5, 10, 20, 50, 90) if t >= 0.7 * lowest]
+    axes[0, 0].set_yticks(ticks, [f"{t:g}" for t in ticks])
+    axes[0, 0].set_ylabel("MNIST test error, %")
+    axes[0, 0].legend(fontsize=8)
     return figure
 
 
@@ -90,21 +104,19 @@ def colours(found: Mapping[str, Mapping[str, Sequence[float]]]) -> plt.Figure:
 
 
 def speed(sizes: pd.DataFrame) -> plt.Figure:
-    """Measured speed-up over the ratio of multiplications, both logarithmic, with the paper's."""
-    figure, axis = plt.subplots(figsize=(6.5, 4.2))
-    ratio = sizes.loc["teacher", "multiplications"] / sizes["multiplications"]
-    nets = sizes.index != "teacher"
-    for i, column in enumerate(c for c in sizes if c.startswith("speed-up")):
-        axis.plot(ratio[nets], sizes.loc[nets, column], MARKERS[i], color=SHADES[i], markersize=7, label=column)
-    axis.plot(
-        ratio[nets], sizes.loc[nets, "the paper's speed-up"], "x", color="0.35", markersize=8, label="the paper (GPU)"
-    )
-    limits = [0.8 * ratio[nets].min(), 1.2 * ratio[nets].max()]
-    axis.plot(limits, limits, label="as many times fewer multiplications", **PAPER)
-    for name in sizes.index[nets]:
-        axis.annotate(name, (ratio[name], limits[0]), fontsize=8, ha="center")
-    log_axis(axis, (1, 2, 5, 10, 20))
-    axis.set(yscale="log", xlabel="teacher's multiplications / the net's", ylabel="speed-up")
-    axis.set_yticks((1, 2, 5, 10, 20), ["1", "2", "5", "10", "20"])
+    """Measured speed-up of each net, with the paper's and the ratio of multiplications, logarithmic."""
+    nets = sizes.index[sizes.index != "teacher"]
+    series = {c: sizes.loc[nets, c] for c in sizes if c.startswith("speed-up")}
+    series["the paper (a GPU)"] = sizes.loc[nets, "the paper: speed-up"]
+    figure, axis = plt.subplots(figsize=(7, 4))
+    places = np.arange(len(nets))
+    for i, (name, values) in enumerate(series.items()):
+        axis.plot(places + 0.12 * (i - 1), values.astype(float), MARKERS[i], color=SHADES[i], markersize=8, label=name)
+    fewer = sizes.loc["teacher", "multiplications"] / sizes.loc[nets, "multiplications"]
+    axis.plot(places, fewer, label="times fewer multiplications", **PAPER)
+    axis.set(yscale="log", ylabel="times as fast as the teacher", xticks=places)
+    axis.set_xticklabels(nets)
+    axis.yaxis.set_minor_formatter(NullFormatter())
+    axis.set_yticks((0.5, 1, 2, 5, 10, 20), ["0.5", "1", "2", "5", "10", "20"])
     axis.legend(fontsize=8)
     return figure

@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from kdrep.distill import check_temperature, soft_cross_entropy, soft_targets
-from kdrep.maxout import Conv, MaxoutNet, Shape, after, draw, maxout, shapes
+from kdrep.maxout import Conv, MaxoutNet, Shape, after, draw, limit, maxout, shapes
 
 REGRESSOR_BOUND = 0.05
+REGRESSOR_SEED = 10_000  # added to the student's seed: the two must not draw the same numbers
 HINT_BATCH = 1000
 
 
@@ -59,7 +60,9 @@ class Guided(nn.Module):
         self.spec = regressor(shape, hint)
         assert after(self.spec, shape) == tuple(hint)
         self.regressor = nn.Conv2d(shape[0], self.spec.channels * self.spec.pieces, self.spec.kernel)
-        draw(self.regressor, torch.Generator().manual_seed(seed), REGRESSOR_BOUND if published else None)
+        draw(
+            self.regressor, torch.Generator().manual_seed(REGRESSOR_SEED + seed), REGRESSOR_BOUND if published else None
+        )
         self.generators: list[torch.Generator] = []
         self.to(memory_format=torch.channels_last)
 
@@ -72,8 +75,9 @@ class Guided(nn.Module):
         return maxout(values, self.spec.pieces).flatten(1)[None]
 
     def limit_norms(self, max_norm: float) -> None:
-        """Bound the norms of the student's weights."""
+        """Bound the norms of the student's weights and of the regressor's."""
         self.student.limit_norms(max_norm)
+        limit(self.regressor, max_norm)
 
 
 @torch.no_grad()
@@ -124,11 +128,12 @@ class KnowledgeLoss:
         first, last = self.weights
         self.weight = first + (last - first) * progress
 
-    def each(self, logits: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """Losses (B,) of the examples `index`; logits (B, classes)."""
+    def each(self, logits: torch.Tensor, index: torch.Tensor, weight: float | None = None) -> torch.Tensor:
+        """Losses (B,) of the examples `index`, at another lambda if `weight` is given; logits (B, classes)."""
+        weight = self.weight if weight is None else weight
         losses = F.cross_entropy(logits, self.labels[index], reduction="none")
         if self.targets is not None:
-            losses = losses + self.weight * soft_cross_entropy(logits, self.targets[index], self.temperature)
+            losses = losses + weight * soft_cross_entropy(logits, self.targets[index], self.temperature)
         return losses
 
     def __call__(self, logits: torch.Tensor, index: torch.Tensor) -> torch.Tensor:

@@ -66,6 +66,8 @@ def test_deeper_nets_of_one_budget_are_thinner():
     for layers in nets:
         assert 20_000 < maxout.parameters(layers, MNIST, 10) <= 30_000
         assert sum(layer.pool is not None for layer in layers) == 3
+    costs = [maxout.multiplications(layers, MNIST, 10) for layers in nets]
+    assert max(costs) < 1.3 * min(costs)
 
 
 def test_initial_weights():
@@ -78,11 +80,11 @@ def test_initial_weights():
 
 
 def test_norms_are_limited():
-    net = MaxoutNet((Conv(2, 3), Full(4)), (1, 4, 4), 3, seed=0)
+    net = MaxoutNet((Conv(2, 3), Conv(2, 3, norm=1.2), Full(4)), (1, 4, 4), 3, seed=0)
     for module in (*net.linear, net.head):
         module.weight.data *= 100
     net.limit_norms(0.9)
-    for module, limit in zip((*net.linear, net.head), (0.9, maxout.LATER_NORM, maxout.LATER_NORM), strict=True):
+    for module, limit in zip((*net.linear, net.head), (0.9, 1.2, 1.9, maxout.LATER_NORM), strict=True):
         assert module.weight.flatten(1).norm(dim=1).max() <= limit * 1.0001
 
 
