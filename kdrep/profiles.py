@@ -23,7 +23,7 @@ TEACHER = dict(
 BASELINE = dict(epochs=By(1, 15, 40), batch_size=256, learning_rate=0.2, optimizer="sgd")
 STUDENT = dict(epochs=By(2, 40, 120), batch_size=512, learning_rate=2e-3)
 
-RESIDUAL = dict(batch_size=256, optimizer="sgd", nesterov=True, weight_decay=5e-4, warmup=0.2, decay="cosine")
+RESIDUAL = dict(batch_size=256, optimizer="sgd", nesterov=True, warmup=0.2, decay="cosine")
 
 ONE_CYCLE = dict(batch_size=128, optimizer="adamw", weight_decay=0.01, warmup=0.2, decay="cosine")
 
@@ -74,16 +74,17 @@ SETTINGS = {
         slice=By((1500, 500), None, None),
         seeds=By(1, 2, 3),
         shape=dict(widths=By((4, 6, 8), (16, 16, 32, 48), (16, 16, 32, 48)), pool=False),
-        generalist=dict(epochs=By(2, 40, 100), learning_rate=0.4, **RESIDUAL),
+        generalist=dict(epochs=By(2, 40, 100), learning_rate=0.8, weight_decay=1e-4, **RESIDUAL),
         count=By(3, 10, 40),
         size=20,
-        specialist=dict(epochs=By(2, 8, 8), learning_rate=0.1, **RESIDUAL),
-        epoch_size=By(256, 25_600, 25_600),
-        short_epochs=By(1, 2, 2),
-        mixture_epochs=By(1, 4, 8),
+        specialist=dict(epochs=By(2, 5, 8), learning_rate=0.1, weight_decay=1e-4, **RESIDUAL),
+        epoch_size=By(256, 40_960, 40_960),
+        short_epochs=By(1, 1, 2),
+        mixture_epochs=By(1, 2, 8),
         large_shape=dict(widths=By((6, 8, 12), (32, 64, 128, 256), (64, 128, 256, 512)), pool=True),
-        large=dict(epochs=By(1, 8, 40), learning_rate=0.4, **RESIDUAL),
-        large_specialist=dict(epochs=By(1, 1, 2), learning_rate=0.05, **RESIDUAL),
+        large=dict(epochs=By(1, 8, 40), learning_rate=0.3, weight_decay=5e-4, **RESIDUAL),
+        large_specialist=dict(epochs=By(1, 1, 2), learning_rate=0.05, weight_decay=5e-4, **RESIDUAL),
+        large_epoch_size=By(256, 25_600, 40_960),
         processes=By(1, 2, 1),
     ),
     "04_soft_targets": dict(
