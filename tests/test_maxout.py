@@ -16,6 +16,14 @@ def test_maxout_equals_a_naive_loop():
             assert torch.equal(found[image, unit], expected)
 
 
+def test_the_gradient_goes_to_the_largest_piece():
+    values = torch.randn(3, 6, 2, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda v: maxout.maxout(v, 3), values)
+    equal = torch.ones(1, 2, 1, 1, requires_grad=True)
+    maxout.maxout(equal, 2).sum().backward()
+    assert equal.grad.flatten().tolist() == [0, 1]
+
+
 def test_a_net_is_what_its_layers_say():
     net = MaxoutNet((Conv(2, 3, 1, (2, 2)), Full(4)), (1, 5, 5), 3, seed=1)
     images = torch.randn(2, 1, 5, 5)
