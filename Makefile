@@ -38,8 +38,9 @@ lab: $(READY) ## open JupyterLab on the notebooks
 data doctor scorecard: $(READY) ## fetch and verify data; say what is missing; print the scorecard
 	$(BIN)/python -m kdrep $@
 
-benchmark: $(READY) ## time the training loop against a textbook loop
+benchmark: $(READY) ## time the training loop against a textbook loop, and populations against single nets
 	$(BIN)/python tests/benchmarks/distillation.py
+	$(BIN)/python tests/benchmarks/populations.py
 
 lock: ## resolve requirements.lock again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --extra cluster pyproject.toml -o requirements.lock
