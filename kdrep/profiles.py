@@ -35,7 +35,7 @@ SETTINGS = {
         small_student=dict(epochs=By(1, 15, 60), batch_size=128, learning_rate=2e-3),
         small_seeds=By(2, 8, 10),
         small_width=By(8, 30, 30),
-        guided_layers=By((4,), (2, 3, 4, 5), (2, 3, 4, 5)),
+        pairs=By(2, 10, 10),
         groups=By(2, 5, 8),
         ensemble=By(2, 4, 10),
         transfer_width=By(32, 100, 800),
