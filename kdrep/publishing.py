@@ -34,7 +34,8 @@ def publish(folder: Path) -> Path:
     shutil.copytree(folder / "figures", aside / "figures")
     for name in ("rows.csv", "scorecard.csv", "run.json"):
         shutil.copy(folder / name, aside / name)
-    for path in sorted((folder / "notebooks").glob("*.ipynb")):
+    for notebook in json.loads((folder / "run.json").read_text())["notebooks"]:  # one that is still running is not
+        path = folder / "notebooks" / f"{notebook}.ipynb"
         write_aside(aside / "notebooks" / path.name, without_paths(path.read_text()))
     old = target.with_name(f".{profile}.old")
     if target.exists():
