@@ -8,7 +8,7 @@ PROFILE ?= auto
 ARGUMENTS = $(NOTEBOOK) --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(NAME),--name $(NAME))
 ASKED = $(strip $(foreach v,PROFILE NOTEBOOK SEEDS NAME,$(if $(filter command line,$(origin $(v))),$(v)="$($(v))")))
 
-.PHONY: help setup reproduce test lint lab data doctor scorecard benchmark lock clean
+.PHONY: help setup reproduce dry test lint lab data doctor scorecard benchmark lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -24,6 +24,9 @@ $(READY): requirements.lock pyproject.toml
 
 reproduce: $(READY) ## execute the notebooks, print the scorecard (PROFILE= NOTEBOOK="00 01" SEEDS= NAME=)
 	KDREP_COMMAND='make reproduce $(ASKED)' $(BIN)/python -m kdrep reproduce $(ARGUMENTS)
+
+dry: $(READY) ## every cell of profile full, its nets at full size, on a little data for a few steps
+	KDREP_DRY=1 $(BIN)/python -m kdrep reproduce $(NOTEBOOK) --profile full --name dry --fresh
 
 test: $(READY) lint ## lint, and run all tests and all notebooks in profile smoke
 	KDREP_PROFILE=smoke KDREP_RESULTS="$$(mktemp -d)" $(BIN)/python -m pytest $(TESTS)

@@ -9,6 +9,10 @@ import torch
 PROFILES = ("smoke", "quick", "full")
 
 
+# What a dry run (KDREP_DRY=1) takes from smoke: whatever says how much and how long.
+LENGTHS = ("slice", "digits", "seeds", "epochs", "epoch_size", "images", "few", "steps", "count")
+
+
 class By(NamedTuple):
     """One setting in the three profiles."""
 
@@ -163,11 +167,22 @@ def settings(notebook: str, profile: str, seeds: int | None = None) -> SimpleNam
     if notebook not in SETTINGS:
         raise ValueError(f"notebook: must be one of {', '.join(SETTINGS)}, not {notebook!r}")
     chosen = resolve(SETTINGS[notebook], PROFILES.index(choose_profile(profile)))
+    if os.environ.get("KDREP_DRY"):
+        chosen = dry(chosen, resolve(SETTINGS[notebook], PROFILES.index("smoke")))
     if seeds is not None:
         if not 1 <= int(seeds) <= 100:
             raise ValueError(f"seeds: must lie between 1 and 100, not {seeds}")
         chosen["seeds"] = int(seeds)
     return SimpleNamespace(**chosen)
+
+
+def dry(chosen: dict, smoke: dict) -> dict:
+    """A profile's own nets with smoke's data, epochs and seeds: does every cell run at the real sizes?"""
+    return {
+        key: smoke[key] if any(word in str(key) for word in LENGTHS)
+        else dry(value, smoke[key]) if isinstance(value, dict) else value
+        for key, value in chosen.items()
+    }  # fmt: skip
 
 
 def resolve(value, column: int):

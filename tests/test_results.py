@@ -129,3 +129,15 @@ def test_rows_are_stale_by_their_own_settings_alone(monkeypatch):
     monkeypatch.setitem(profiles.SETTINGS, "01_mnist", changed)
     assert results.notebook_code("01_mnist") != before["01_mnist"]
     assert results.notebook_code("00_distillation") == before["00_distillation"]
+
+
+def test_a_dry_run_has_full_nets_and_smokes_lengths(monkeypatch):
+    monkeypatch.setenv("KDREP_DRY", "1")
+    chosen = profiles.settings("02_speech", "full")
+    full, smoke = (profiles.resolve(profiles.SETTINGS["02_speech"], column) for column in (2, 0))
+    assert chosen.width == full["width"] == 2560
+    assert chosen.slice == smoke["slice"]
+    assert chosen.member["epochs"] == 1
+    assert chosen.member["learning_rate"] == full["member"]["learning_rate"]
+    for notebook in profiles.SETTINGS:
+        assert profiles.settings(notebook, "full").seeds == 1
