@@ -54,7 +54,7 @@ def gains(values: Mapping[str, Interval], label: str, published: float | None = 
     if published is not None:
         label_ = "the paper's relative gain, at this generalist's accuracy"
         axis.plot([published] * 2, [-0.45, 0.45], label=label_, **PAPER)
-        axis.legend(loc="lower right", fontsize=8)
+        figure.legend(loc="outside upper right", fontsize=8)
     axis.set_yticks(range(len(values)), list(values))
     axis.set_ylim(len(values) - 0.5, -0.7)
     axis.set_xlabel(label)
@@ -77,6 +77,7 @@ def by_cover(table: pd.DataFrame) -> plt.Figure:
     axis.legend()
     below.bar(table.index, table["test images"], color="0.7")
     below.set(xlabel="specialists covering the true class", ylabel="test images")
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -115,7 +116,7 @@ def overfitting(steps: Sequence[int], curves: Mapping[str, tuple[np.ndarray, np.
     classes; (specialists, epochs) a kind, with the interval over specialists."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.8))
     for column, (axis, label) in enumerate(
-        zip(axes, ("change of held-out loss, nats", "change of conditional test accuracy, points"), strict=True)
+        zip(axes, ("change of held-out loss, nats", "change of conditional\ntest accuracy, points"), strict=True)
     ):
         bands(axis, steps, {name: values[column] for name, values in curves.items()})
         axis.set(xlabel="steps", ylabel=label)
