@@ -102,7 +102,12 @@ def by_cover(
     table.index.name = "specialists covering"
     covered = counts.min(0) > 0
     points = 100 * changes.mean(0) / np.array([m.sum() for m in mine])
-    return table, trend(counts.mean(0)[covered], points[covered])
+    cover, change = counts.mean(0)[covered], points[covered]
+    if len(cover) < 3 or np.ptp(cover) == 0 or np.ptp(change) == 0:  # nothing is known about a trend
+        slope, p = Interval(0.0, -np.inf, np.inf), 1.0
+    else:
+        slope, p = trend(cover, change)
+    return table, (slope, p)
 
 
 def reliability(probabilities: np.ndarray, happened: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

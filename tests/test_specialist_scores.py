@@ -32,6 +32,14 @@ def test_by_cover_counts_changes_where_specialists_cover():
     assert slope.value == pytest.approx(25)  # from 10 points with one specialist to 35 with two
 
 
+def test_no_change_is_no_trend():
+    labels = torch.arange(4).repeat_interleave(5)
+    before = np.full(20, 100.0)
+    _, (slope, p) = scores.by_cover([[[0, 1], [0, 2]]], labels, before, [before])
+    assert slope == (0, -np.inf, np.inf)
+    assert p == 1
+
+
 def test_reliability_of_a_calibrated_forecast():
     stated, seen, error = scores.reliability(
         np.array([0.25] * 4 + [0.95] * 20), np.array([1, 0, 0, 0] + [1] * 19 + [0])
