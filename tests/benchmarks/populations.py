@@ -8,6 +8,7 @@ of a large matrix product. `--figure` draws how the cost of a step grows with im
 
 import argparse
 import multiprocessing
+import os
 import resource
 import sys
 import time
@@ -147,6 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--figure", type=Path, help="draw the growth of costs into this file")
     path = parser.parse_args().figure
+    os.environ["TQDM_DISABLE"] = "1"  # in the processes of the cases
     ceilings = {dtype: matrix_speed(dtype, "cpu", 4096) for dtype in (torch.float32, torch.bfloat16)}
     print("a 4096 matrix product: " + ", ".join(f"{v:.0f} GFLOP/s in {k}" for k, v in ceilings.items()))
     print_teacher(max(ceilings.values()))
