@@ -65,10 +65,12 @@ def labelled(dataset: Dataset, train: torch.Tensor, test: torch.Tensor, how: str
     return Pictures(train, labels, test, dataset.test_labels, classes, f"{dataset.checksum} {how}")
 
 
-def held_out(pictures: Pictures) -> torch.Tensor:
-    """Indices of the last twelfth of the training images, for early stopping."""
-    count = len(pictures.train_labels)
-    return torch.arange(count - count // 12, count)
+def divided(pictures: Pictures, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
+    """Indices of the training images that are learned from, and of those held out for early stopping: the last twelfth
+    if the recipe has a `patience`, else none."""
+    indices = torch.arange(len(pictures.train_labels))
+    held = len(indices) // 12 if recipe.patience else 0
+    return indices[: len(indices) - held], indices[len(indices) - held :]
 
 
 @torch.no_grad()
@@ -110,12 +112,16 @@ def train_net(
 ) -> dict:  # fmt: skip
     """Train a whole net: on labels, or with `teacher_logits` by distillation (stage 2 if `start` comes from hints).
 
-    `published` takes the paper's initial weights. With `watch`, `entropy` (epochs, 3) is the teacher's entropy on the
-    tenth of the training images that carries most loss, over that on all: with the weight of the soft targets as it is
-    then, as it was at first, and as it will be at last. Returns weights, test logits, losses and seconds; training
-    logits as well if wanted.
+    `published` takes the paper's initial weights. With the recipe's `patience` it stops early, and keeps the weights of
+    the epoch with the fewest errors on held-out training images. With `watch`, which excludes that, `entropy`
+    (epochs, 3) is the teacher's entropy on the tenth of the training images that carries most loss, over that on all:
+    with the weight of the soft targets as it is then, as it was at first, and as it will be at last. Returns weights,
+    test logits, losses and seconds; training logits as well if wanted.
     """
+    if watch and recipe.patience:
+        raise ValueError("watch: early stopping observes held-out images instead; give a recipe without patience")
     net = make_net(pictures, layers, seed, PUBLISHED if published else None, start).to(device)
+    examples, held = divided(pictures, recipe)
     inputs, labels = pictures.train_images.to(device, precision), pictures.train_labels.to(device)
     targets = None if teacher_logits is None else teacher_logits.to(device)
     loss = KnowledgeLoss(labels, targets, temperature, weights)
@@ -129,10 +135,13 @@ def train_net(
             found.append(entropy_of_hardest(excess, entropies))
         return torch.tensor(found)
 
+    def wrong(net: nn.Module) -> torch.Tensor:
+        return (predict(net, inputs[held]).argmax(1) != pictures.train_labels[held]).double().mean()
+
     training = train(
         net, lambda index, generator: channels_last(inputs[index]), loss, recipe,
-        examples=torch.arange(len(labels), device=device), seed=seed, precision=precision,
-        observe=hardest if watch else None, anneal=loss.anneal, checkpoint=checkpoint, label=label,
+        examples=examples.to(device), seed=seed, precision=precision, anneal=loss.anneal, checkpoint=checkpoint,
+        observe=wrong if recipe.patience else hardest if watch else None, label=label,
     )  # fmt: skip
     result = {
         "weights": weights_of(net), "test_logits": predict(net, pictures.test_images.to(precision)),
@@ -165,10 +174,8 @@ def train_hints(
     net = make_net(pictures, layers, seed, PUBLISHED if published else None, None)
     stage = Guided(net, guided, hint_shape, seed, published).to(device)
     inputs, table = pictures.train_images.to(device, precision), hints.to(device)
-    loss, held = HintLoss(table), held_out(pictures)
-    examples = torch.arange(len(inputs))
-    if recipe.patience:
-        examples = examples[~torch.isin(examples, held)]
+    loss = HintLoss(table)
+    examples, held = divided(pictures, recipe)
 
     def distance(stage: nn.Module) -> torch.Tensor:
         return (predict(stage, inputs[held]) - hints[held].float()).square().sum(1).mean() / 2

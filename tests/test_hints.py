@@ -1,5 +1,7 @@
 """Hints: shapes, gradients, schedules, two stages, and what is refused."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -111,6 +113,28 @@ def test_stage_two_starts_from_stage_one_without_the_regressor(pictures, teacher
     torch.testing.assert_close(second["weights"]["linear.0.weight"], first["weights"]["linear.0.weight"])
     assert second["entropy"].shape == (1, 3)
     assert second["entropy"].isfinite().all()
+
+
+def test_early_stopping_keeps_the_epoch_with_fewest_errors_on_held_out_images(pictures, teacher):
+    recipe = Recipe(epochs=6, batch_size=32, learning_rate=0.02, optimizer="rmsprop", decay="constant", patience=6)
+    learned, held = fitnets.divided(pictures, recipe)
+    assert (len(learned), len(held)) == (550, 50)
+    assert held.tolist() == list(range(550, 600))
+    assert len(fitnets.divided(pictures, replace(recipe, patience=None))[1]) == 0
+    damaged = replace(pictures, train_labels=pictures.train_labels.clone(), checksum="other")
+    damaged.train_labels[held] = 9 - damaged.train_labels[held]
+    # Held-out labels choose the epoch but teach nothing: turned round, they choose the epoch that fits them.
+    found = {p.checksum: fitnets.train_net(p, recipe, layers=STUDENT) for p in (pictures, damaged)}
+    assert torch.equal(found[pictures.checksum]["losses"], found["other"]["losses"])
+    errors = []
+    for kept in found.values():
+        net = fitnets.make_net(pictures, STUDENT, 0, None, kept["weights"])
+        said = fitnets.predict(net, pictures.train_images[held]).argmax(1)
+        errors.append([int((said != p.train_labels[held]).sum()) for p in (pictures, damaged)])
+    assert errors[0][0] <= errors[1][0]
+    assert errors[1][1] <= errors[0][1]
+    with pytest.raises(ValueError, match="watch: early stopping"):
+        fitnets.train_net(pictures, recipe, layers=STUDENT, teacher_logits=teacher["train_logits"], watch=True)
 
 
 def test_the_hardest_examples_entropy():
