@@ -1,15 +1,13 @@
 """Promotes a run to results/<profile>/ and to the README, or says why not."""
 
 import json
-import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
-import pandas as pd
-
 from kdrep import papers, runs
-from kdrep.results import ROOT, as_markdown, notebook_code, stands_in, write_aside
+from kdrep.results import ROOT, as_markdown, notebook_code, read_rows, scorecard, stands_in, write_aside
 
 README = ROOT / "README.md"
 NOTEBOOK_LIMIT = 1_000_000
@@ -21,7 +19,7 @@ class PublishError(RuntimeError):
 
 
 def publish(folder: Path) -> Path:
-    """Copy a run to results/<profile>/, in one rename, and write its scorecard into the README.
+    """Copy a run to results/<profile>/, whole or not at all, and write its scorecard into the README.
 
     Raises PublishError, and changes nothing, if anything speaks against it.
     """
@@ -30,20 +28,32 @@ def publish(folder: Path) -> Path:
         raise PublishError(f"{runs.shown(folder)} is not published:\n  - " + "\n  - ".join(problems))
     profile = json.loads((folder / "run.json").read_text())["profile"]
     target = ROOT / "results" / profile
-    aside = target.with_name(f".{profile}.{os.getpid()}")
-    shutil.copytree(folder / "figures", aside / "figures")
-    for name in ("rows.csv", "scorecard.csv", "run.json"):
-        shutil.copy(folder / name, aside / name)
-    for notebook in json.loads((folder / "run.json").read_text())["notebooks"]:  # one that is still running is not
-        path = folder / "notebooks" / f"{notebook}.ipynb"
-        write_aside(aside / "notebooks" / path.name, without_paths(path.read_text()))
-    old = target.with_name(f".{profile}.old")
-    if target.exists():
-        target.rename(old)
-    aside.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    target.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as aside:
+        new, old = Path(aside) / "new", Path(aside) / "old"
+        copy_run(folder, new)
+        if target.exists():
+            target.rename(old)
+        try:
+            new.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
     write_readme_table(profile)
     return target
+
+
+def copy_run(folder: Path, target: Path) -> None:
+    """Copy what is published of a run: its tables, and the notebooks that have finished, with their figures."""
+    (target / "figures").mkdir(parents=True)
+    for name in ("rows.csv", "scorecard.csv", "run.json"):
+        shutil.copy(folder / name, target / name)
+    for notebook, fact in runs.read_parts(folder)[1].items():
+        executed = (folder / "notebooks" / f"{notebook}.ipynb").read_text()
+        write_aside(target / "notebooks" / f"{notebook}.ipynb", without_paths(executed))
+        for figure in fact["figures"]:
+            shutil.copy(folder / "figures" / figure, target / "figures" / figure)
 
 
 def objections(folder: Path) -> list[str]:
@@ -95,8 +105,11 @@ def notebook_objections(folder: Path, notebook: str, fact: dict) -> list[str]:
 
 
 def has_failed(path: Path) -> bool:
-    """Whether an executed notebook holds a cell that failed."""
-    cells = json.loads(path.read_text())["cells"]
+    """Whether an executed notebook holds a cell that failed, or was cut off while it was written."""
+    try:
+        cells = json.loads(path.read_text())["cells"]
+    except json.JSONDecodeError:
+        return True
     return any(output.get("output_type") == "error" for cell in cells for output in cell.get("outputs", ()))
 
 
@@ -118,12 +131,6 @@ def with_table(readme: str, profile: str) -> str:
     start, end = f"<!-- scorecard: {profile} -->", f"<!-- end of scorecard: {profile} -->"
     if start not in readme or end not in readme:
         return readme
-    table = as_markdown(
-        pd.read_csv(
-            ROOT / "results" / profile / "scorecard.csv",
-            keep_default_na=False,
-            na_values={"published": [""], "value": [""], "low": [""], "high": [""]},
-        )
-    )
+    table = as_markdown(scorecard(read_rows(ROOT / "results" / profile / "rows.csv")))
     before, rest = readme.split(start, 1)
     return f"{before}{start}\n{table}\n{end}{rest.split(end, 1)[1]}"

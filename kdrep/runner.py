@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import sys
 import tempfile
 import threading
@@ -39,10 +38,12 @@ def reproduce(
     profile, notebooks = choose_profile(profile), choose_notebooks(notebooks)
     for notebook in notebooks:
         settings(notebook, profile, seeds)  # what is wrong is said before anything is executed
-    folder = runs.run_folder(runs.ROOT / "results" / "runs" / name if name else None, profile)
-    if fresh and folder.exists():
-        shutil.rmtree(folder)
+    folder = runs.run_folder(runs.named_folder(name) if name else None, profile)
+    if fresh:
+        runs.clear(folder)
     os.environ["KDREP_RESULTS"] = str(folder)
+    if os.environ.get("KDREP_DATA"):  # the kernels start in another folder
+        os.environ["KDREP_DATA"] = str(Path(os.environ["KDREP_DATA"]).resolve())
     os.environ.setdefault("KDREP_COMMAND", "python -m kdrep " + " ".join(sys.argv[1:]))
     parameters = {"profile": profile, "seeds": seeds, "device": choose_device(device)}
     failures = []

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,23 @@ PACKAGES = ("torch", "torchvision", "torchaudio", "numpy", "pandas", "scipy", "s
 
 def run_folder(results_dir: str | Path | None, profile: str) -> Path:
     """Where a run is kept: `results_dir`, else $KDREP_RESULTS, else results/runs/<profile>."""
-    return Path(results_dir or os.environ.get("KDREP_RESULTS") or ROOT / "results" / "runs" / profile)
+    return Path(results_dir or os.environ.get("KDREP_RESULTS") or ROOT / "results" / "runs" / profile).resolve()
+
+
+def named_folder(name: str) -> Path:
+    """results/runs/<name>. Raises ValueError for what is no plain name."""
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise ValueError(f"name: a plain folder name is needed, not {name!r}")
+    return ROOT / "results" / "runs" / name
+
+
+def clear(folder: Path) -> None:
+    """Delete a run. Raises ValueError, and deletes nothing, if the folder holds something else."""
+    if not folder.exists():
+        return
+    if any(folder.iterdir()) and not any((folder / part).exists() for part in ("parts", "stages", "notebooks")):
+        raise ValueError(f"{shown(folder)} does not look like a run and is not deleted; remove it yourself if it is")
+    shutil.rmtree(folder)
 
 
 def write_part(folder: Path, notebook: str, rows: list[dict], facts: dict) -> None:

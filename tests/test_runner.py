@@ -54,6 +54,39 @@ def test_a_second_run_keeps_what_is_done_and_tries_again_what_failed(house, caps
     assert "00_distillation: failed" in text
 
 
+def test_a_notebook_that_was_cut_off_while_written_is_executed_again(house, capsys):
+    options = dict(name=None, seeds=None, device="cpu", fresh=False)
+    runner.reproduce(["01"], "smoke", **options)
+    executed = house / "run" / "notebooks" / "01_mnist.ipynb"
+    executed.write_text(executed.read_text()[:200])
+    assert runner.reproduce(["01"], "smoke", **options) == 0
+    assert not publishing.has_failed(executed)
+    assert "kept" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "/tmp/somewhere", "a/b"])
+def test_a_run_has_a_plain_name(name):
+    with pytest.raises(ValueError, match="name: a plain folder name"):
+        runs.named_folder(name)
+
+
+def test_fresh_deletes_runs_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ValueError, match="not look like a run"):
+        runs.clear(tmp_path)
+    assert (tmp_path / "thesis.tex").exists()
+    (tmp_path / "run" / "stages").mkdir(parents=True)
+    runs.clear(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    runs.clear(tmp_path / "run")
+
+
+def test_folders_in_the_environment_are_those_of_the_shell(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KDREP_RESULTS", "mine")
+    assert runs.run_folder(None, "smoke") == tmp_path / "mine"
+
+
 def test_notebooks_are_chosen_by_name_or_number():
     assert runner.choose_notebooks(["01_mnist", "00"]) == ["00_distillation", "01_mnist"]
     assert runner.choose_notebooks([])[-1] == "06_scorecard"
@@ -100,6 +133,7 @@ def good_run(tmp_path, monkeypatch):
     )
     (folder / "figures").mkdir()
     (folder / "figures" / "01_mnist-errors.png").write_bytes(b"picture")
+    (folder / "figures" / "05_fitnets-unfinished.png").write_bytes(b"picture")
     (folder / "notebooks").mkdir()
     executed = {
         "cells": [],
@@ -122,6 +156,8 @@ def good_run(tmp_path, monkeypatch):
 def test_a_good_run_is_published_whole(good_run):
     target = publishing.publish(good_run)
     assert sorted(p.name for p in target.iterdir()) == ["figures", "notebooks", "rows.csv", "run.json", "scorecard.csv"]
+    assert [p.name for p in (target / "figures").iterdir()] == ["01_mnist-errors.png"]
+    assert [p.name for p in target.parent.iterdir()] == ["quick"]
     assert "/somewhere" not in (target / "notebooks" / "01_mnist.ipynb").read_text()
     readme = (target.parent.parent / "README.md").read_text()
     assert readme.startswith("before\n")
@@ -148,6 +184,17 @@ def test_publish_refuses_and_changes_nothing(good_run, spoil, message):
         publishing.publish(good_run)
     assert (publishing.ROOT / "results" / "quick" / "old").exists()
     assert "old" in publishing.README.read_text()
+
+
+def test_the_published_run_survives_a_failure(good_run, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(publishing.shutil, "copy", fail)
+    with pytest.raises(OSError, match="disk full"):
+        publishing.publish(good_run)
+    assert (publishing.ROOT / "results" / "quick" / "old").exists()
+    assert [p.name for p in (publishing.ROOT / "results").iterdir()] == ["quick"]
 
 
 def test_publish_refuses_what_is_missing_or_failed(good_run):
