@@ -56,20 +56,21 @@ def cosine_of_forms(student: Population, sample: Sample, temperature: float, har
 
 
 @torch.no_grad()
-def limit_ratio(student: Population, sample: Sample, temperatures: Sequence[float]) -> list[float]:
-    """Norm of the exact gradient in the logits over that of (z - v) / (N T^2), at each temperature.
+def against_matching(student: Population, sample: Sample, temperatures: Sequence[float]) -> list[list[float]]:
+    """The exact gradient in the logits against (z - v) / (N T^2), at each temperature: ratio of norms, and cosine.
 
     The logits are made zero-mean for each case, as section 2.1 assumes; in double precision.
     """
     z = student(sample.inputs)[0].double()
     v = sample.teacher_logits.double()
     z, v = z - z.mean(1, keepdim=True), v - v.mean(1, keepdim=True)
-    ratios = []
+    found = []
     for temperature in temperatures:
         with torch.enable_grad():
             logits = z.clone().requires_grad_()
             loss = soft_cross_entropy(logits, soft_targets(v, temperature), temperature).sum()
             (exact,) = torch.autograd.grad(loss, logits)
         matching = (z - v) / (z.shape[1] * temperature**2)
-        ratios.append(float(exact.norm() / matching.norm()))
-    return ratios
+        cosine = F.cosine_similarity(exact.flatten(), matching.flatten(), dim=0)
+        found.append([float(exact.norm() / matching.norm()), float(cosine)])
+    return torch.tensor(found).T.tolist()

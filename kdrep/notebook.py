@@ -18,7 +18,7 @@ from kdrep import papers, parallel, runs
 from kdrep.corpora import Corpus, describe
 from kdrep.data import Dataset
 from kdrep.profiles import choose_device, choose_profile, settings
-from kdrep.results import COLUMNS, NO_DATA, as_table, judge, make_row, notebook_code, number, scorecard
+from kdrep.results import COLUMNS, NO_DATA, as_table, judge, make_row, notebook_code, number, scorecard, with_interval
 from kdrep.stages import run_stage
 from kdrep.training import dtype_name, faster_precision
 
@@ -106,8 +106,7 @@ class Run:
         """A noted quantity with its interval, for prose."""
         for r in self.rows:
             if (r["claim"], r["arm"], r["quantity"]) == (claim, arm, quantity):
-                exact = r["low"] == r["high"]
-                return number(r["value"]) + ("" if exact else f" [{number(r['low'])}, {number(r['high'])}]")
+                return with_interval(r["value"], r["low"], r["high"])
         raise KeyError(f"no row yet for {claim}, {arm}, {quantity}")
 
     @staticmethod

@@ -19,15 +19,14 @@ COLUMNS = [
     "claim", "arm", "quantity", "value", "low", "high", "unit", "seeds", "published",
     "verdict", "dataset", "profile", "device", "seconds", "code",
 ]  # fmt: skip
+SHOWN = 8  # findings of a claim that has no more are all shown, else the first four
 NO_DATA = "none"  # the data set of claims that are mathematics
 VERDICTS = ("reproduced", "partly", "not reproduced", "inconclusive", "stand-in", "not run")
 
 
 def make_row(claim: str, arm: str, quantity: str, measured: Interval | float, unit: str, **rest) -> dict:
     """One row; `rest` gives seeds, dataset, profile, device, seconds, code. Raises ValueError for NaN."""
-    interval = (
-        measured if isinstance(measured, Interval) else Interval(float(measured), float(measured), float(measured))
-    )
+    interval = measured if isinstance(measured, Interval) else Interval(*[float(measured)] * 3)
     if math.isnan(interval.value) or math.isnan(interval.low) or math.isnan(interval.high):
         raise ValueError(f"{claim}, {arm}, {quantity}: a measured value must be a number, not {measured}")
     published = papers.published(claim, arm, quantity)
@@ -62,7 +61,9 @@ def judge(claim: Claim, rows: pd.DataFrame) -> tuple[str, str]:
     failed = [text for met, text in sizes if met != "met"]
     if failed:
         return ("partly" if directions else "not reproduced"), "; ".join(failed)
-    return "reproduced", "; ".join(text for _, _, text in findings[:4]) + ("; …" if len(findings) > 4 else "")
+    shown = findings if len(findings) <= SHOWN else findings[:4]
+    rest = f"; and {len(findings) - 4} more" if len(findings) > SHOWN else ""
+    return "reproduced", "; ".join(text for _, _, text in shown) + rest
 
 
 def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
@@ -73,14 +74,17 @@ def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
         return None, name
     row = chosen.iloc[0]
     value, low, high, published = (row[column] for column in ("value", "low", "high", "published"))
-    text = f"{name}: {number(value)} [{number(low)}, {number(high)}]"
+    text = f"{name}: {with_interval(value, low, high)}"
     if need.kind == "above":
         met = "met" if low > need.bound else "contradicted" if high < need.bound else "open"
         return met, text
     if need.kind == "exact":
         return verdict_of(abs(value - published) <= need.bound), f"{text}, published {number(published)}"
     if need.kind == "near":
-        return verdict_of(low <= published * (1 + need.bound)), f"{text}, published {number(published)}"
+        # Without a finite limit, as with one seed, the value itself must be near enough.
+        reached = low if math.isfinite(low) else value
+        away = f"{100 * (value / published - 1):+.0f} %".replace("-", "−")
+        return verdict_of(reached <= published * (1 + need.bound)), f"{text}, published {number(published)} ({away})"
     if need.kind == "order":
         met = value > 0 and abs(math.log10(value / published)) <= 0.5
         return verdict_of(met), f"{text}, published {number(published)}"
@@ -103,6 +107,11 @@ def number(value: float) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     return f"{value:.4g}".replace("-", "−") if abs(value) < 10_000 else f"{value:,.0f}"
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """A figure and its interval, for people; without one if it is exact."""
+    return number(value) + ("" if low == high else f" [{number(low)}, {number(high)}]")
 
 
 def with_verdicts(rows: pd.DataFrame) -> pd.DataFrame:
@@ -136,8 +145,7 @@ def ours(line: pd.Series) -> str:
     """A measured value with its interval, for a table."""
     if pd.isna(line["value"]):
         return "—"
-    exact = line["low"] == line["high"]
-    return number(line["value"]) + ("" if exact else f" [{number(line['low'])}, {number(line['high'])}]")
+    return with_interval(line["value"], line["low"], line["high"])
 
 
 def as_table(card: pd.DataFrame) -> pd.DataFrame:

@@ -39,6 +39,15 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Interval:
     return over_seeds(np.asarray(first, dtype=float) - np.asarray(second, dtype=float))
 
 
+def shares(part: Sequence[float], whole: Sequence[float]) -> Interval:
+    """Mean of part / whole over seeds, pair by pair, with Student's interval.
+
+    A share of nothing is zero: where a whole is not positive there was nothing to keep.
+    """
+    part, whole = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)
+    return over_seeds(part / np.where(whole > 0, whole, np.inf))
+
+
 def over_cases(errors: int, cases: int) -> Interval:
     """Number of errors among test cases with the exact (Clopper-Pearson) interval, as counts."""
     if not 0 <= errors <= cases or cases < 1:

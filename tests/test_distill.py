@@ -93,8 +93,9 @@ def test_exact_gradient_goes_to_the_logit_matching_gradient():
         torch.zeros(30, dtype=torch.long),
         torch.randn(30, C, generator=generator) * 6,
     )
-    ratios = gradients.limit_ratio(student, sample, [1.0, 10.0, 1e4])
+    ratios, cosines = gradients.against_matching(student, sample, [1.0, 10.0, 1e4])
     assert abs(ratios[2] - 1) < 1e-3 < abs(ratios[0] - 1)
+    assert 1 - cosines[2] < 1e-5 < 1 - cosines[0]
 
 
 def test_logit_matching_gradient(case):

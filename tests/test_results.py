@@ -77,6 +77,15 @@ def test_every_kind_of_need(claim, need, value, met):
     assert results.check(need, rows(size=(value, value, value)))[0] == met
 
 
+def test_one_seed_without_limits_must_be_near_itself(claim):
+    near = Need("near", "teacher", "test errors", 0.10)
+    assert results.check(near, rows(size=(73, -math.inf, math.inf)))[0] == "met"
+    assert results.check(near, rows(size=(90, -math.inf, math.inf)))[0] == "failed"
+    assert results.check(near, rows(size=(90, 70, 110)))[0] == "met"
+    assert results.check(near, rows(size=(90, 80, 100)))[0] == "failed"
+    assert "published 67 (+34 %)" in results.check(near, rows(size=(90, 80, 100)))[1]
+
+
 def test_an_unknown_need_is_an_error(claim):
     with pytest.raises(ValueError, match="unknown kind 'about'"):
         results.check(Need("about", "teacher", "test errors"), rows())
@@ -85,7 +94,7 @@ def test_an_unknown_need_is_an_error(claim):
 def test_a_measured_value_must_be_a_number():
     with pytest.raises(ValueError, match=r"H3\.1, teacher, test errors"):
         results.make_row("H3.1", "teacher", "test errors", math.nan, "errors", **REST)
-    with pytest.raises(KeyError, match="claim: must be one of"):
+    with pytest.raises(ValueError, match="claim: must be one of"):
         results.make_row("H9.9", "teacher", "test errors", 1.0, "errors", **REST)
 
 

@@ -56,3 +56,9 @@ def test_mcnemar_is_the_sign_test_on_discordant_cases():
 def test_loglog_slope():
     x = np.array([1.0, 2, 4, 8])
     assert statistics.loglog_slope(x, 3 * x**-2) == pytest.approx(-2)
+
+
+def test_a_share_of_nothing_is_nothing():
+    assert statistics.shares([1, 3], [2, 4]) == statistics.over_seeds([0.5, 0.75])
+    assert statistics.shares([1, 3], [0, 4]) == statistics.over_seeds([0, 0.75])
+    assert statistics.shares([-1, 3], [-1, 4]) == statistics.over_seeds([0, 0.75])
