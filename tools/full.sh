@@ -25,7 +25,7 @@ pack() {
         grep -m1 "^$package==" requirements.lock | cut -d' ' -f1
     done > "$work/wanted.txt"
     "$PYTHON" -m pip download --quiet --only-binary :all: --dest "$work/kdrep/.wheels" -r "$work/wanted.txt" -c <(
-        grep -oE '^[A-Za-z0-9_.-]+==[^ ;]+' requirements.lock | grep -vE '^(torch|nvidia|triton)'
+        grep -oE '^[A-Za-z0-9_.-]+==[^\\]+' requirements.lock | grep -vE '^(torch|nvidia|triton)'
     )
     # torch and what comes with it are there already, and too large to carry.
     rm -f "$work"/kdrep/.wheels/{torch,nvidia,triton}*.whl
