@@ -1,6 +1,7 @@
 """A trained net for deployment: weights as safetensors, the graph by torch.export."""
 
 import copy
+import warnings
 from pathlib import Path
 
 import torch
@@ -20,9 +21,12 @@ def save_for_deployment(net: nn.Module, example: torch.Tensor, folder: Path) -> 
     folder.mkdir(parents=True, exist_ok=True)
     net = copy.deepcopy(net).cpu().eval()
     plain = {n: v.detach().clone(memory_format=torch.contiguous_format) for n, v in net.state_dict().items()}
-    save_file(plain, folder / WEIGHTS)
     batch = torch.export.Dim("batch", min=1)
-    torch.export.save(torch.export.export(net, (example.cpu(),), dynamic_shapes=({0: batch},)), folder / GRAPH)
+    graph = torch.export.export(net, (example.cpu(),), dynamic_shapes=({0: batch},))
+    save_file(plain, folder / WEIGHTS)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No complete tensor found in the group")  # views of one storage are meant
+        torch.export.save(graph, folder / GRAPH)
 
 
 def load_weights(net: nn.Module, folder: Path) -> nn.Module:
@@ -33,4 +37,6 @@ def load_weights(net: nn.Module, folder: Path) -> nn.Module:
 
 def load_graph(folder: Path) -> nn.Module:
     """The graph that `save_for_deployment` wrote, as a module that needs no code of ours."""
-    return torch.export.load(folder / GRAPH).module()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given buffer is not writable")  # nobody writes into it
+        return torch.export.load(folder / GRAPH).module()

@@ -30,8 +30,14 @@ def recipes(
     axis.axvline(teacher, color="0.8", linewidth=1, label="our teacher", zorder=0)
     axis.set_yticks(range(len(arms)), arms)
     axis.set_ylim(len(arms) - 0.4, -0.6)
-    log_axis(axis, (0.2, 0.5, 1, 2, 5, 10, 20, 50, 90))
-    axis.set_xlabel(label)
+    shown = [
+        teacher,
+        *published.values(),
+        *(v for values in found.values() for seeds in values.values() for v in seeds),
+    ]
+    limits = 0.7 * min(shown), 1.4 * max(shown)
+    log_axis(axis, [t for t in (0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 90) if limits[0] < t < limits[1]])
+    axis.set(xlabel=label, xlim=limits)
     figure.legend(loc="outside upper right", ncols=4, fontsize=8)
     return figure
 
@@ -56,8 +62,10 @@ def curriculum(curves: Mapping[str, np.ndarray]) -> plt.Figure:
 def few_images(counts: Mapping[str, Sequence[int]], found: Mapping[str, Mapping[str, np.ndarray]]) -> plt.Figure:
     """Test error over the number of images, one panel a recipe; (seeds, counts) an arm."""
     figure = panels(counts, found, "training images of the student")
-    for axis, kind in zip(figure.axes, found, strict=True):
-        log_axis(axis, counts[kind])
+    every = sorted({count for kind in found for count in counts[kind]})
+    for axis in figure.axes:
+        log_axis(axis, every)
+        axis.set_xlim(0.8 * every[0], 1.25 * every[-1])
     return figure
 
 

@@ -114,8 +114,10 @@ def has_failed(path: Path) -> bool:
 
 
 def without_paths(text: str) -> str:
-    """An executed notebook without papermill's record of where its files lay, and the kernel's temporary folder."""
-    content = json.loads(re.sub(r"/[^\s\"]*/(ipykernel_)\d+/\d+", r"\1cell", text))
+    """An executed notebook without papermill's record of where its files lay, the kernel's temporary folder, and where
+    packages are installed."""
+    text = re.sub(r"/[^\s\"]*/(ipykernel_)\d+/\d+", r"\1cell", text)
+    content = json.loads(re.sub(r"/[^\s\"]*/(site-packages/)", r"\1", text))
     for name in ("input_path", "output_path"):
         content["metadata"].get("papermill", {}).pop(name, None)
     return json.dumps(content, indent=1) + "\n"

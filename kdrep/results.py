@@ -110,7 +110,9 @@ def number(value: float) -> str:
 
 
 def with_interval(value: float, low: float, high: float) -> str:
-    """A figure and its interval, for people; without one if it is exact."""
+    """A figure and its interval, for people; without one if it is exact or of one seed."""
+    if math.isinf(low) and math.isinf(high):
+        return f"{number(value)} (one seed)"
     return number(value) + ("" if low == high else f" [{number(low)}, {number(high)}]")
 
 

@@ -150,3 +150,9 @@ def test_a_dry_run_has_full_nets_and_smokes_lengths(monkeypatch):
     assert chosen.member["learning_rate"] == full["member"]["learning_rate"]
     for notebook in profiles.SETTINGS:
         assert profiles.settings(notebook, "full").seeds == 1
+
+
+def test_intervals_for_people():
+    assert results.with_interval(1.25, 1.0, 1.5) == "1.25 [1, 1.5]"
+    assert results.with_interval(7, 7, 7) == "7"
+    assert results.with_interval(7, -math.inf, math.inf) == "7 (one seed)"

@@ -135,8 +135,9 @@ def good_run(tmp_path, monkeypatch):
     (folder / "figures" / "01_mnist-errors.png").write_bytes(b"picture")
     (folder / "figures" / "05_fitnets-unfinished.png").write_bytes(b"picture")
     (folder / "notebooks").mkdir()
+    outputs = [{"output_type": "stream", "text": "/home/me/.venv/lib/python3/site-packages/torch/a.py: a warning"}]
     executed = {
-        "cells": [],
+        "cells": [{"cell_type": "code", "source": "", "outputs": outputs}],
         "metadata": {"papermill": {"input_path": "/somewhere/a.ipynb"}},
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -158,6 +159,7 @@ def test_a_good_run_is_published_whole(good_run):
     assert sorted(p.name for p in target.iterdir()) == ["figures", "notebooks", "rows.csv", "run.json", "scorecard.csv"]
     assert [p.name for p in (target / "figures").iterdir()] == ["01_mnist-errors.png"]
     assert [p.name for p in target.parent.iterdir()] == ["quick"]
+    assert "/home/me" not in (target / "notebooks" / "01_mnist.ipynb").read_text()
     assert "/somewhere" not in (target / "notebooks" / "01_mnist.ipynb").read_text()
     readme = (target.parent.parent / "README.md").read_text()
     assert readme.startswith("before\n")
