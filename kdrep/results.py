@@ -110,9 +110,9 @@ def number(value: float) -> str:
 
 
 def with_interval(value: float, low: float, high: float) -> str:
-    """A figure and its interval, for people; without one if it is exact or of one seed."""
+    """A figure and its interval, for people; without one if it is exact."""
     if math.isinf(low) and math.isinf(high):
-        return f"{number(value)} (one seed)"
+        return f"{number(value)} (no interval)"
     return number(value) + ("" if low == high else f" [{number(low)}, {number(high)}]")
 
 

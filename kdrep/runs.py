@@ -14,6 +14,7 @@ import torch
 
 from kdrep.results import COLUMNS, ROOT, read_rows, scorecard, with_verdicts, write_aside
 
+WRITTEN = {"notebooks", "figures", "parts", "stages", "rows.csv", "scorecard.csv", "run.json"}
 PACKAGES = ("torch", "torchvision", "torchaudio", "numpy", "pandas", "scipy", "scikit-learn", "papermill", "nbval")
 
 
@@ -30,11 +31,12 @@ def named_folder(name: str) -> Path:
 
 
 def clear(folder: Path) -> None:
-    """Delete a run. Raises ValueError, and deletes nothing, if the folder holds something else."""
+    """Delete a run. Raises ValueError, and deletes nothing, if the folder holds anything that no run writes."""
     if not folder.exists():
         return
-    if any(folder.iterdir()) and not any((folder / part).exists() for part in ("parts", "stages", "notebooks")):
-        raise ValueError(f"{shown(folder)} does not look like a run and is not deleted; remove it yourself if it is")
+    foreign = sorted({path.name for path in folder.iterdir()} - WRITTEN)
+    if foreign:
+        raise ValueError(f"{shown(folder)} holds {foreign[0]}, which no run writes, and is not deleted; do it yourself")
     shutil.rmtree(folder)
 
 

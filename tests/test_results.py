@@ -155,4 +155,4 @@ def test_a_dry_run_has_full_nets_and_smokes_lengths(monkeypatch):
 def test_intervals_for_people():
     assert results.with_interval(1.25, 1.0, 1.5) == "1.25 [1, 1.5]"
     assert results.with_interval(7, 7, 7) == "7"
-    assert results.with_interval(7, -math.inf, math.inf) == "7 (one seed)"
+    assert results.with_interval(7, -math.inf, math.inf) == "7 (no interval)"

@@ -72,10 +72,11 @@ def test_a_run_has_a_plain_name(name):
 
 def test_fresh_deletes_runs_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(ValueError, match="not look like a run"):
+    (tmp_path / "run" / "stages").mkdir(parents=True)
+    (tmp_path / "notebooks").mkdir()
+    with pytest.raises(ValueError, match="which no run writes"):
         runs.clear(tmp_path)
     assert (tmp_path / "thesis.tex").exists()
-    (tmp_path / "run" / "stages").mkdir(parents=True)
     runs.clear(tmp_path / "run")
     assert not (tmp_path / "run").exists()
     runs.clear(tmp_path / "run")
