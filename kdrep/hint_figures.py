@@ -30,11 +30,8 @@ def recipes(
     axis.axvline(teacher, color="0.8", linewidth=1, label="our teacher", zorder=0)
     axis.set_yticks(range(len(arms)), arms)
     axis.set_ylim(len(arms) - 0.4, -0.6)
-    shown = [
-        teacher,
-        *published.values(),
-        *(v for values in found.values() for seeds in values.values() for v in seeds),
-    ]
+    ours = [error for errors in found.values() for seeds in errors.values() for error in seeds]
+    shown = [teacher, *published.values(), *ours]
     limits = 0.7 * min(shown), 1.4 * max(shown)
     log_axis(axis, [t for t in (0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 90) if limits[0] < t < limits[1]])
     axis.set(xlabel=label, xlim=limits)

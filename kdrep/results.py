@@ -19,7 +19,7 @@ COLUMNS = [
     "claim", "arm", "quantity", "value", "low", "high", "unit", "seeds", "published",
     "verdict", "dataset", "profile", "device", "seconds", "code",
 ]  # fmt: skip
-SHOWN = 8  # findings of a claim that has no more are all shown, else the first four
+MOST_FINDINGS = 8  # of a claim that a verdict shows
 NO_DATA = "none"  # the data set of claims that are mathematics
 VERDICTS = ("reproduced", "partly", "not reproduced", "inconclusive", "stand-in", "not run")
 
@@ -61,9 +61,9 @@ def judge(claim: Claim, rows: pd.DataFrame) -> tuple[str, str]:
     failed = [text for met, text in sizes if met != "met"]
     if failed:
         return ("partly" if directions else "not reproduced"), "; ".join(failed)
-    shown = findings if len(findings) <= SHOWN else findings[:4]
-    rest = f"; and {len(findings) - 4} more" if len(findings) > SHOWN else ""
-    return "reproduced", "; ".join(text for _, _, text in shown) + rest
+    rest = len(findings) - MOST_FINDINGS
+    texts = [text for _, _, text in findings[:MOST_FINDINGS]] + ([f"and {rest} more"] if rest > 0 else [])
+    return "reproduced", "; ".join(texts)
 
 
 def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
