@@ -1,13 +1,16 @@
 """Acoustic models trained and tested: the experiments of Hinton et al. 2015, sections 4 and 6."""
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from kdrep import inference
 from kdrep.corpora import Corpus
-from kdrep.distill import DistillationLoss, arithmetic_mean, soft_targets
+from kdrep.distill import DistillationLoss, soft_targets
 from kdrep.hmm import Loops, decode
 from kdrep.lexicon import make_states
 from kdrep.population import Population
@@ -32,6 +35,7 @@ STATES = make_states()
 INPUTS = (BEFORE + 1 + AFTER) * MELS
 PENALTIES = (0.0, 2.5, 5.0, 7.5, 10.0, 15.0, 20.0)
 PREDICTION_BATCH = 8192
+MOST_FOLDS = 10
 HELD_OUT_EVERY = 10  # every tenth recording of a speaker and word is held out of training
 
 
@@ -63,16 +67,27 @@ def layers(width: int, depth: int = 8) -> tuple[int, ...]:
 
 
 def conditions(corpus: Corpus) -> dict[str, torch.Tensor]:
-    """Masks (N,) of test recordings: each speaker left out in turn, then the publisher's own test part."""
-    masks = {s: torch.tensor([name == s for name in corpus.speakers]) for s in sorted(set(corpus.speakers))}
+    """Masks (N,) of test recordings: each speaker left out in turn, then the publisher's own test part.
+
+    Where there are more than ten speakers, so many groups of them are left out instead.
+    """
+    speakers = sorted(set(corpus.speakers))
+    if len(speakers) <= MOST_FOLDS:
+        left_out = {speaker: {speaker} for speaker in speakers}
+    else:
+        left_out = {f"group {fold + 1}": set(speakers[fold::MOST_FOLDS]) for fold in range(MOST_FOLDS)}
+    masks = {name: torch.tensor([s in group for s in corpus.speakers]) for name, group in left_out.items()}
     return masks | {"official split": corpus.official_test}
 
 
 def held_out(corpus: Corpus) -> torch.Tensor:
-    """Mask (N,) of every tenth recording of each speaker and word, for choices without test recordings."""
-    seen: dict[tuple[str, str], int] = {}
+    """Mask (N,) of every tenth recording of each speaker and word, for choices without test recordings; of each word
+    where no speaker says a word so often."""
+    both = list(zip(corpus.speakers, corpus.words, strict=True))
+    often = max(Counter(both).values()) >= HELD_OUT_EVERY
+    seen: dict[tuple[str, str] | str, int] = {}
     marks = []
-    for key in zip(corpus.speakers, corpus.words, strict=True):
+    for key in both if often else corpus.words:
         seen[key] = seen.get(key, 0) + 1
         marks.append(seen[key] % HELD_OUT_EVERY == 0)
     return torch.tensor(marks)
@@ -123,21 +138,12 @@ def windows(utterances: Utterances, device: str, precision: torch.dtype, noise: 
     return Windows(utterances.features.to(device), utterances.lengths, precision, noise)
 
 
-@torch.no_grad()
 def predict(
     population: Population, inputs: Windows, precision: torch.dtype, frames: torch.Tensor | None = None
 ) -> torch.Tensor:
     """Logits (M, F, states) of all frames, or of those whose indices are given, on the CPU."""
-    training = population.training
-    population.eval()
-    device = population.correction.device
-    parts = []
     frames = torch.arange(len(inputs)) if frames is None else frames
-    for index in frames.to(device).split(PREDICTION_BATCH):
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
-            parts.append(population(inputs(index)).float().cpu())
-    population.train(training)
-    return torch.cat(parts, 1)
+    return inference.predict(population, inputs, frames, precision, PREDICTION_BATCH)
 
 
 def fit(
@@ -224,19 +230,14 @@ def train_ensemble(
         "by_size": [float((p == task.test.labels).double().mean()) for p in sizes],
         "penalty": penalty, "penalty_errors": errors,
         "train_accuracy": [float(a) for a in (taught.argmax(-1) == task.train.labels).double().mean(1)],
-        "weights": on_cpu(population), "losses": training.losses, "seconds": training.seconds,
+        "weights": inference.weights_of(population), "losses": training.losses, "seconds": training.seconds,
         "posteriors": posteriors(torch.stack([on["test"][0], log_arithmetic_mean(on["test"])]), task, example),
     }  # fmt: skip
 
 
-def on_cpu(population: Population) -> dict[str, torch.Tensor]:
-    """A population's weights, to be kept."""
-    return {name: value.cpu() for name, value in population.state_dict().items()}
-
-
 def log_arithmetic_mean(logits: torch.Tensor) -> torch.Tensor:
     """Logits (F, states) of the arithmetic mean of M distributions; logits (M, F, states)."""
-    return arithmetic_mean(logits).clamp(min=1e-30).log()
+    return logits.log_softmax(-1).logsumexp(0) - math.log(len(logits))
 
 
 def geometric_logits(logits: torch.Tensor) -> torch.Tensor:
@@ -265,7 +266,7 @@ def teacher_logits(
     weights: dict, width: int, depth: int, utterances: Utterances, device: str, precision: torch.dtype,
     frames: torch.Tensor | None = None,
 ) -> torch.Tensor:  # fmt: skip
-    """Logits (F, states) of the geometric mean of an ensemble with these weights, NaN-free zeros where not asked."""
+    """Logits (F, states) of the geometric mean of an ensemble with these weights, zeros where not asked."""
     members = len(weights["weights.0"])
     population = Population(layers(width, depth), range(members)).to(device)
     population.load_state_dict(weights)
@@ -360,7 +361,7 @@ def learn_from_part(
     final = accuracies(population, {name: index.to(device) for name, index in chosen.items()}).cpu()
     result = dict(zip(chosen, final, strict=True)) | {"curve": training.observed, "seconds": training.seconds}
     if "weights" in keep:
-        result["weights"] = on_cpu(population)
+        result["weights"] = inference.weights_of(population)
     return result
 
 

@@ -3,13 +3,14 @@
 import hashlib
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
-from kdrep.data import DataError, Dataset, folders, quick_to_give_up
+from kdrep.data import DataError, Dataset, folders, found, quick_to_give_up
 
 # SHA-256 over the training images and labels, then the test ones, sorted by class (within one, the publisher's order).
 SHA256 = {
@@ -18,6 +19,7 @@ SHA256 = {
 }
 SHAPES = {"train": (50_000, 32, 32, 3), "test": (10_000, 32, 32, 3)}
 TORCHVISION = {"cifar10": (CIFAR10, "cifar-10-batches-py"), "cifar100": (CIFAR100, "cifar-100-python")}
+CLASS_COUNTS = {"cifar10": 10, "cifar100": 100}
 STAND_IN = "embedded-textures"
 
 # The publisher's 20 groups of five; the classes' labels are their places in alphabetical order.
@@ -63,20 +65,18 @@ def find_svhn(data_dir: str | Path | None = None) -> Dataset | None:
 
 def load(name: str, data_dir: str | Path | None, *, download: bool) -> Dataset:
     """One of the two sets. Raises DataError if a file is there and damaged: it is never silently replaced."""
-    places = folders(data_dir)
+    fetch = partial(download_cifar, name) if download else None
+    return found(name, folders(data_dir), partial(cifar_in, name), fetch, partial(textures, CLASS_COUNTS[name]))
+
+
+def cifar_in(name: str, folder: Path) -> Dataset | None:
+    """One of the two sets from a folder, as arrays or in torchvision's layout; None if it is not there."""
     kind, own_folder = TORCHVISION[name]
-    for place in places:
-        if (place / name).is_dir():
-            return verified(name, read_arrays(place / name), "arrays of the publisher's images", str(place / name))
-        if (place / own_folder).is_dir():
-            return verified(name, read_torchvision(kind, place), "the publisher's files", str(place / own_folder))
-    if download and not os.environ.get("KDREP_OFFLINE"):
-        try:
-            return download_cifar(name, places[-1])
-        except (OSError, RuntimeError) as error:
-            if isinstance(error, DataError):
-                raise
-    return textures(100 if name == "cifar100" else 10)
+    if (folder / name).is_dir():
+        return verified(name, read_arrays(folder / name), "arrays of the publisher's images", str(folder / name))
+    if (folder / own_folder).is_dir():
+        return verified(name, read_torchvision(kind, folder), "the publisher's files", str(folder / own_folder))
+    return None
 
 
 def read_arrays(folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -8,6 +8,7 @@ import urllib.request
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from torchaudio.datasets import SPEECHCOMMANDS
 from torchaudio.functional import resample
 
-from kdrep.data import DataError, Dataset, folders, quick_to_give_up
+from kdrep.data import DataError, Dataset, folders, found, quick_to_give_up
 from kdrep.data import describe as describe_images
 from kdrep.lexicon import DIGITS
 from kdrep.synthesiser import SAMPLE_RATE as SYNTHETIC_RATE
@@ -27,6 +28,7 @@ FSDD_COUNT = 3000
 FSDD_RATE = 8000
 COMMANDS = "SpeechCommands/speech_commands_v0.02"
 COMMANDS_RATE = 16000
+COMMANDS_COUNT = 38_908  # recordings of the digits (Warden 2018, table 1)
 SHORTEST = 0.05  # seconds that a recording must last
 STAND_IN = "embedded-speech"
 
@@ -55,7 +57,7 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.waves)
 
-    @property
+    @cached_property
     def checksum(self) -> str:
         """SHA-256 over recordings and labels: part of the key of everything that is made from them."""
         digest = hashlib.sha256(f"{self.name} {self.rate} {self.official_test.tolist()}".encode())
@@ -98,16 +100,14 @@ def load_spoken_digits(data_dir: str | Path | None = None, *, download: bool = T
 
     Its test part are takes 0 to 4 of every speaker and digit. Raises DataError if a file is there and damaged.
     """
-    places = folders(data_dir)
-    for place in places:
-        if (place / "fsdd" / "recordings").is_dir():
-            return read_spoken_digits(place / "fsdd" / "recordings")
-    if download and not os.environ.get("KDREP_OFFLINE"):
-        try:
-            return download_spoken_digits(places[-1])
-        except OSError:
-            pass
-    return synthetic_digits()
+    fetch = download_spoken_digits if download else None
+    return found("the Free Spoken Digit Dataset", folders(data_dir), spoken_digits_in, fetch, synthetic_digits)
+
+
+def spoken_digits_in(folder: Path) -> Corpus | None:
+    """The recordings in a folder, None if they are not there."""
+    recordings = folder / "fsdd" / "recordings"
+    return read_spoken_digits(recordings) if recordings.is_dir() else None
 
 
 def read_spoken_digits(folder: Path) -> Corpus:
@@ -133,9 +133,12 @@ def download_spoken_digits(folder: Path) -> Corpus:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="download-") as aside, quick_to_give_up():
         archive, _ = urllib.request.urlretrieve(FSDD_URL, Path(aside) / "fsdd.tar.gz")
-        with tarfile.open(archive) as packed:
-            packed.extractall(aside, filter="data")
-        (recordings,) = Path(aside).glob("*/recordings")
+        try:
+            with tarfile.open(archive) as packed:
+                packed.extractall(aside, filter="data")
+            (recordings,) = Path(aside).glob("*/recordings")
+        except (tarfile.TarError, EOFError, ValueError) as error:
+            raise OSError(f"what {FSDD_URL} gave is not the publisher's archive") from error
         corpus = read_spoken_digits(recordings)
         target = folder / "fsdd" / "recordings"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -175,7 +178,11 @@ def read_speech_commands(folder: Path) -> Corpus:
     test = torch.tensor([name in test_files for name in names])
     speakers = tuple(path.stem.split("_")[0] for path in paths)
     words = tuple(path.parent.name for path in paths)
-    return Corpus("speech-commands", COMMANDS_RATE, waves, words, speakers, test, True, "the publisher's recordings")
+    whole = len(paths) == COMMANDS_COUNT
+    name, origin = ("speech-commands", "") if whole else ("speech-commands-slice", "a part of ")
+    return Corpus(
+        name, COMMANDS_RATE, waves, words, speakers, test, whole, f"{origin}the publisher's recordings"
+    )  # fmt: skip
 
 
 CORPORA = {"digits": load_spoken_digits, "speechcommands": load_speech_commands}

@@ -6,7 +6,11 @@ import hashlib
 import os
 import socket
 import tempfile
+import warnings
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +60,7 @@ class Dataset:
             if labels.shape != images.shape[:1]:
                 raise DataError(f"{self.name}: {len(images)} {part} images but labels of shape {tuple(labels.shape)}")
 
-    @property
+    @cached_property
     def checksum(self) -> str:
         """SHA-256 over images and labels: part of the key of everything that is made from them."""
         digest = hashlib.sha256(self.name.encode())
@@ -68,6 +72,11 @@ class Dataset:
         """The first so many examples, for a smoke run: no longer the real thing."""
         parts = self.train_images[:train], self.train_labels[:train], self.test_images[:test], self.test_labels[:test]
         return Dataset(f"{self.name}-slice", *parts, real=False, origin=f"a slice of {self.origin}")
+
+
+def last(count: int, part: int) -> torch.Tensor:
+    """Indices of the last `part`-th of so many examples, held out of training for choices without test examples."""
+    return torch.arange(count - count // part, count)
 
 
 def folders(data_dir: str | Path | None = None) -> list[Path]:
@@ -82,17 +91,31 @@ def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> 
 
     Raises DataError if a file is there and damaged: it is never silently replaced.
     """
-    places = folders(data_dir)
+    fetch = download_mnist if download else None
+    return found("MNIST", folders(data_dir), mnist_in, fetch, embedded_digits)
+
+
+def found(name: str, places: list[Path], read: Callable, fetch: Callable | None, stand_in: Callable):
+    """A data set from the first place that has it, else downloaded to the last one, else its stand-in.
+
+    `read(folder)` gives None where nothing is; `fetch(folder)` downloads. DataError, for damaged files, goes through.
+    """
     for place in places:
-        if any(source(place, name) for name in MNIST_MD5):
-            return read_mnist(place)
-    if download and not os.environ.get("KDREP_OFFLINE"):
+        if (there := read(place)) is not None:
+            return there
+    if fetch and not os.environ.get("KDREP_OFFLINE"):
         try:
-            return download_mnist(places[-1])
+            return fetch(places[-1])
+        except DataError:
+            raise
         except (OSError, RuntimeError) as error:
-            if isinstance(error, DataError):
-                raise
-    return embedded_digits()
+            warnings.warn(f"{name} was not downloaded ({type(error).__name__}: {error})", stacklevel=3)
+    return stand_in()
+
+
+def mnist_in(folder: Path) -> Dataset | None:
+    """MNIST if any of its files is in a folder, else None."""
+    return read_mnist(folder) if any(source(folder, name) for name in MNIST_MD5) else None
 
 
 def source(folder: Path, name: str) -> Path | None:
@@ -123,7 +146,7 @@ def read_idx(folder: Path, name: str) -> np.ndarray:
         )
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, gzip.BadGzipFile, ValueError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); {remedy}") from error
     dimensions = content[3] if len(content) > 3 else 0
     shape = np.frombuffer(content[4 : 4 + 4 * dimensions], dtype=">i4")

@@ -7,13 +7,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from kdrep import inference
 from kdrep.augment import Jitter
-from kdrep.data import Dataset
+from kdrep.data import Dataset, last
 from kdrep.distill import DistillationLoss, logit_matching_loss
 from kdrep.population import Population
 from kdrep.training import Recipe, train
-
-PREDICTION_BATCH = 10_000
 
 
 def fit(
@@ -44,6 +43,8 @@ def fit(
     images, labels = dataset.train_images.to(device), dataset.train_labels.to(device)
     population = Population(sizes, members, recipe.dropout).to(device)
     targets = None if teacher_logits is None else teacher_logits.to(device)
+    if match_logits and targets is None:
+        raise ValueError("teacher_logits: logit matching needs them")
     if match_logits:
         loss = logit_matching_loss(targets)
     else:
@@ -76,7 +77,7 @@ def fit(
     if "train_logits" in keep:
         result["train_logits"] = predict(population, images)
     if "weights" in keep:
-        result["weights"] = {name: value.cpu() for name, value in population.state_dict().items()}
+        result["weights"] = inference.weights_of(population)
     return result
 
 
@@ -91,14 +92,9 @@ def plain(images: torch.Tensor, dtype: torch.dtype):
     return lambda index, generator: flat[index]
 
 
-@torch.no_grad()
 def predict(population: Population, images: torch.Tensor) -> torch.Tensor:
     """Logits (M, N, classes) on the CPU, without dropout and in float32, whatever the net was trained in."""
-    training = population.training
-    population.eval()
-    logits = [population(pixels(part)).cpu() for part in images.split(PREDICTION_BATCH)]
-    population.train(training)
-    return torch.cat(logits, dim=1)
+    return inference.predict(population, lambda index: pixels(images[index]), torch.arange(len(images)))
 
 
 def wrong(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -171,8 +167,7 @@ def lookalikes(
 
 def held_out(dataset: Dataset) -> torch.Tensor:
     """Indices of the last twelfth of the training images (5,000 of MNIST's), for choices without test images."""
-    count = len(dataset.train_labels)
-    return torch.arange(count - count // 12, count)
+    return last(len(dataset.train_labels), 12)
 
 
 def transfer_set(dataset: Dataset, classes: Sequence[int], *, keep: bool) -> torch.Tensor:

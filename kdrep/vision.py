@@ -7,20 +7,19 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from kdrep import inference
 from kdrep.convnets import ResidualNet
 from kdrep.crops import Crops
-from kdrep.data import Dataset
+from kdrep.data import Dataset, last
 from kdrep.distill import DistillationLoss
 from kdrep.training import Recipe, Training, train
 
-PREDICTION_BATCH = 1000
 PAD = 4
 
 
 def held_out(dataset: Dataset) -> torch.Tensor:
     """Indices of the last tenth of the training images, for every choice; the loader has shuffled them."""
-    count = len(dataset.train_labels)
-    return torch.arange(count - count // 10, count)
+    return last(len(dataset.train_labels), 10)
 
 
 def fitting(dataset: Dataset) -> torch.Tensor:
@@ -46,11 +45,12 @@ class Views(NamedTuple):
     test: Crops
 
 
-def views(dataset: Dataset, device: str, precision: torch.dtype) -> Views:
-    """Training and test images: cropped and mirrored with a generator, as they are without."""
+def views(dataset: Dataset, device: str, precision: torch.dtype, pad: int = PAD) -> Views:
+    """Training and test images: training images cropped after padding and mirrored with a generator, as they are
+    without one or with `pad` 0."""
     mean, deviation = (m.to(device) for m in moments(dataset.train_images))
     return Views(
-        Crops(dataset.train_images.to(device), mean, deviation, PAD, precision),
+        Crops(dataset.train_images.to(device), mean, deviation, pad, precision),
         Crops(dataset.test_images.to(device), mean, deviation, 0, precision),
     )
 
@@ -68,18 +68,12 @@ def make_net(shape: dict, classes: int, seed: int, start: dict | None = None) ->
 
 def load_body(net: ResidualNet, weights: dict) -> None:
     """Take all weights but those of a head of another size."""
-    own = weights_of(net)
+    own = inference.weights_of(net)
     head = {name for name in own if name.startswith("head.") and own[name].shape != weights[name].shape}
     bad = [name for name in own if name not in head and own[name].shape != weights.get(name, torch.empty(0)).shape]
     if bad:
         raise ValueError(f"start: {bad[0]} does not fit; the net to start from must have the same widths")
     net.load_state_dict(net.state_dict() | {name: weights[name] for name in own if name not in head})
-
-
-def weights_of(net: nn.Module) -> dict[str, torch.Tensor]:
-    """A net's weights and running moments on the CPU, to be kept; nothing needs the number of batches."""
-    plain = torch.contiguous_format
-    return {name: v.cpu().clone(memory_format=plain) for name, v in net.state_dict().items() if v.dim()}
 
 
 def fit(
@@ -99,16 +93,7 @@ def fit(
     )  # fmt: skip
 
 
-@torch.no_grad()
 def predict(net: nn.Module, images: Crops, index: torch.Tensor | None = None) -> torch.Tensor:
     """Logits (N, classes) of the images `index`, all by default, without augmentation, on the CPU."""
-    training = net.training
-    net.eval()
-    device = next(net.parameters()).device
     index = torch.arange(len(images.plain)) if index is None else index
-    parts = []
-    for batch in index.to(device).split(PREDICTION_BATCH):
-        with torch.autocast(device.type, torch.bfloat16, enabled=images.dtype == torch.bfloat16):
-            parts.append(net(images(batch))[0].float().cpu())
-    net.train(training)
-    return torch.cat(parts)
+    return inference.predict(net, images, index, images.dtype)[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kdrep import corpora
+from kdrep import acoustic, corpora
 from kdrep.data import DataError
 from kdrep.lexicon import DIGITS
 
@@ -101,6 +101,8 @@ def test_speech_commands_in_its_own_layout(tmp_path):
     assert corpus.speakers == ("0a7c2a8d", "f2e9b6b7") * 2
     assert corpus.official_test.tolist() == [False, False, False, True]
     assert corpus.rate == 16000
+    assert not corpus.real  # a part is not the whole
+    assert acoustic.held_out(corpus).sum() == 0
     with pytest.raises(DataError, match="no Speech Commands here"):
         corpora.load_speech_commands(tmp_path / "elsewhere")
 

@@ -47,7 +47,9 @@ def test_gzipped_files_do_as_well(copy):
     assert data.load_mnist(copy, download=False).real
 
 
-@pytest.mark.parametrize("damage", ["truncated", "one bit", "empty", "bad gzip", "missing", "wrong shape"])
+@pytest.mark.parametrize(
+    "damage", ["truncated", "one bit", "empty", "bad gzip", "damaged gzip", "missing", "wrong shape"]
+)
 def test_damaged_files_are_refused_by_name(copy, damage):
     raw = copy / "MNIST" / "raw"
     path = raw / "t10k-images-idx3-ubyte"
@@ -64,6 +66,12 @@ def test_damaged_files_are_refused_by_name(copy, damage):
         path.unlink()
         path = path.with_name(path.name + ".gz")
         path.write_bytes(b"no gzip at all")
+    elif damage == "damaged gzip":
+        path.unlink()
+        packed = bytearray(gzip.compress(bytes(content)))
+        packed[2000:2100] = bytes(100)
+        path = path.with_name(path.name + ".gz")
+        path.write_bytes(packed)
     elif damage == "missing":
         path.unlink()
     else:
@@ -85,8 +93,10 @@ def test_offline_the_stand_in_is_announced(tmp_path, monkeypatch):
     def no_network(*arguments, **keywords):
         raise OSError("no network")
 
+    monkeypatch.delenv("KDREP_OFFLINE", raising=False)
     monkeypatch.setattr(data, "MNIST", no_network)
-    dataset = data.load_mnist(tmp_path)
+    with pytest.warns(UserWarning, match="MNIST was not downloaded .*no network"):
+        dataset = data.load_mnist(tmp_path)
     assert dataset.name == "embedded-digits"
     assert not dataset.real
     assert "STAND-IN" in data.describe(dataset)

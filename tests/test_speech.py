@@ -1,5 +1,7 @@
 """Front end, windows and recognition, against naive loops and torchaudio's own pipeline."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torchaudio
@@ -177,3 +179,19 @@ def test_a_teacher_is_rebuilt_from_its_weights(task):
     )
     torch.testing.assert_close(part[[3, 5]], logits[[3, 5]])
     assert not part[[0, 1, 2, 4]].any()
+
+
+def test_many_speakers_are_left_out_in_groups(corpus):
+    many = replace(corpus, speakers=tuple(f"speaker {i % 23}" for i in range(len(corpus))))
+    masks = acoustic.conditions(many)
+    folds = torch.stack([mask for name, mask in masks.items() if name != "official split"])
+    assert len(folds) == acoustic.MOST_FOLDS
+    assert (folds.sum(0) == 1).all()
+    for mask in folds:
+        inside, outside = (
+            {s for s, m in zip(many.speakers, mask.tolist(), strict=True) if m == side} for side in (True, False)
+        )
+        assert not inside & outside
+    assert int(acoustic.held_out(replace(many, speakers=tuple(map(str, range(len(many)))))).sum()) == sum(
+        many.words.count(word) // acoustic.HELD_OUT_EVERY for word in set(many.words)
+    )
