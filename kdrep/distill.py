@@ -74,6 +74,10 @@ class DistillationLoss:
         self.hard_weight = per_member(hard_weight, members, "hard_weight", device)
         if teacher_logits is None and bool((self.hard_weight < 1).any()):
             raise ValueError("teacher_logits: needed where hard_weight is below 1")
+        if teacher_logits is not None and bool((self.hard_weight == 1).all()):
+            raise ValueError("teacher_logits: nobody learns from them, for hard_weight is 1 everywhere; lower it")
+        if teacher_logits is not None and labels is not None and teacher_logits.shape[-2] != len(labels):
+            raise ValueError(f"teacher_logits: {len(labels)} examples are expected, not {teacher_logits.shape[-2]}")
         if labels is None and bool((self.hard_weight > 0).any()):
             raise ValueError("labels: needed where hard_weight is above 0")
         if teacher_logits is not None and not bool(teacher_logits.isfinite().all()):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from kdrep import vision
+from kdrep import inference, vision
 from kdrep.data import Dataset
 from kdrep.distill import DistillationLoss, soft_cross_entropy, soft_targets
 from kdrep.mixture import Mixture, coupling
@@ -20,35 +20,41 @@ DUSTBIN, FULL = "dustbin", "full"
 def train_generalist(
     dataset: Dataset, recipe: Recipe, *, shape: dict, classes: int, start: dict | None = None,
     epoch_size: int | None = None, teacher_logits: torch.Tensor | None = None, temperature: float = 1.0,
-    hard_weight: float = 1.0, seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32,
-    checkpoint: Path | None = None, label: str = "training",
+    hard_weight: float = 1.0, pad: int = vision.PAD, seed: int = 0, device: str = "cpu",
+    precision: torch.dtype = torch.float32, checkpoint: Path | None = None, label: str = "training",
 ) -> dict:  # fmt: skip
     """Train a net of all classes, from `start` if given, on labels or by distillation from `teacher_logits` (N, C).
 
-    With `epoch_size`, an epoch is so many images drawn anew instead of all of them, as it is for a specialist.
+    With `epoch_size`, an epoch is so many images drawn anew instead of all of them, as it is for a specialist. With
+    `pad` 0 it sees the images as they are, not crops of them: what a teacher said about them holds for what it sees.
     Returns its weights, its logits on all training (held-out ones included) and test images, losses and seconds.
     """
     targets = None if teacher_logits is None else teacher_logits.to(device)
     loss = DistillationLoss(
         1, targets, dataset.train_labels.to(device), temperature=temperature, hard_weight=hard_weight
     )
-    net, views = vision.make_net(shape, classes, seed, start).to(device), vision.views(dataset, device, precision)
+    net = vision.make_net(shape, classes, seed, start).to(device)
+    views = vision.views(dataset, device, precision, pad)
     training = vision.fit(
         net, views.train, dataset.train_labels, recipe, loss=loss, seed=seed, checkpoint=checkpoint, label=label,
         examples=random_epochs(vision.fitting(dataset).to(device), epoch_size),
     )  # fmt: skip
     return {
         "train_logits": vision.predict(net, views.train), "test_logits": vision.predict(net, views.test),
-        "weights": vision.weights_of(net),
+        "weights": inference.weights_of(net),
         "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip
 
 
 def random_epochs(examples: torch.Tensor, size: int | None) -> Callable[[torch.Generator], torch.Tensor]:
-    """A function that draws `size` of the examples for an epoch, all of them without a size."""
+    """A function that draws `size` of the examples for an epoch, again from the first if they are fewer; without a size
+    all of them."""
+    wanted = size or len(examples)
 
     def draw(generator: torch.Generator) -> torch.Tensor:
-        return examples[torch.randperm(len(examples), generator=generator, device=examples.device)[:size]]
+        rounds = -(-wanted // len(examples))
+        order = [torch.randperm(len(examples), generator=generator, device=examples.device) for _ in range(rounds)]
+        return examples[torch.cat(order)[:wanted]]
 
     return draw
 
@@ -109,6 +115,8 @@ def train_specialist(
     """
     if kind not in (DUSTBIN, FULL):
         raise ValueError(f"kind: must be {DUSTBIN!r} or {FULL!r}, not {kind!r}")
+    if kind == FULL and generalist_logits is None:
+        raise ValueError("generalist_logits: a full-softmax specialist learns other classes from them")
     fitting, held, labels = vision.fitting(dataset), vision.held_out(dataset), dataset.train_labels
     own_labels = dustbin_labels(labels, special, classes)
     loss, outputs, start = None, len(special) + 1, specialist_start(generalist, special)
@@ -149,7 +157,7 @@ def own_logits(logits: torch.Tensor, special: Sequence[int]) -> torch.Tensor:
 
 def own_cases(labels: torch.Tensor, special: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
     """Which examples (N,), bool, are of special classes, and the places of those in `special`."""
-    places = torch.full((int(labels.max()) + max(special) + 1,), -1)
+    places = torch.full((max(int(labels.max()), *special) + 1,), -1)
     places[list(special)] = torch.arange(len(special))
     own = places[labels] >= 0
     return own, places[labels[own]]
@@ -204,7 +212,7 @@ def train_mixture(
     """Train a mixture of experts with a learnt gate (section 7), every expert started from the generalist.
 
     Returns its test logits, the gate's shares (N, experts), its number of parameters, and how much one expert's
-    gradient hangs on another expert (`coupling`), and on another one that trains apart, as a specialist does.
+    gradient depends on another expert (`coupling`), and on another one that trains apart, as a specialist does.
     """
     net, views = Mixture(shape, classes, experts, seed, generalist).to(device), vision.views(dataset, device, precision)
     training = vision.fit(

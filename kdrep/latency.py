@@ -24,7 +24,7 @@ def milliseconds(net: torch.nn.Module, inputs: torch.Tensor, least: float = 0.5)
 
 
 def table(nets: Mapping[str, tuple[int, ...]], batches: Sequence[int], device: str = "cpu") -> pd.DataFrame:
-    """Parameters, multiplications and latency of every net, and their ratio first : last."""
+    """Parameters, multiplications and latency of every net."""
     lines = {}
     for name, sizes in nets.items():
         lines[name] = {"parameters": parameters(sizes), "multiplications": multiplications(sizes)}

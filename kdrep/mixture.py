@@ -44,18 +44,21 @@ class Mixture(nn.Module):
 
 
 def coupling(loss: Callable[[], torch.Tensor], watched: nn.Module, changed: nn.Module, share: float = 0.1) -> float:
-    """How much the gradient of `loss` in one net's weights hangs on another net's weights: the gradient's relative
-    change when all weights of `changed` grow by a share. Zero: the two can train apart."""
+    """How much the gradient of `loss` in one net's weights depends on another net's weights: the gradient's relative
+    change when all weights of `changed` grow by a share. Zero: the two can train apart. The weights are put back."""
 
     def gradient() -> torch.Tensor:
         return torch.cat([g.flatten() for g in torch.autograd.grad(loss(), list(watched.parameters()))])
 
     before = gradient()
-    with torch.no_grad():
-        for weight in changed.parameters():
-            weight *= 1 + share
-    after = gradient()
-    with torch.no_grad():
-        for weight in changed.parameters():
-            weight /= 1 + share
+    kept = [weight.detach().clone() for weight in changed.parameters()]
+    try:
+        with torch.no_grad():
+            for weight in changed.parameters():
+                weight *= 1 + share
+        after = gradient()
+    finally:
+        with torch.no_grad():
+            for weight, old in zip(changed.parameters(), kept, strict=True):
+                weight.copy_(old)
     return float((after - before).norm() / before.norm())

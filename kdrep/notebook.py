@@ -64,18 +64,20 @@ class Run:
 
     def stage(self, name: str, function: Callable, **inputs) -> dict:
         """The kept or computed result of a stage (see kdrep.stages); device and precision are filled in."""
-        wanted = inspect.signature(function).parameters
-        given = {"device": self.device, "precision": self.precision}
-        inputs = {key: value for key, value in given.items() if key in wanted} | inputs
-        result = run_stage(self.folder / "stages", name, function, **inputs)
+        result = run_stage(self.folder / "stages", name, function, **self.filled(function, inputs))
         self.stage_seconds += result["seconds"]
         return result
+
+    def filled(self, function: Callable, inputs: Mapping) -> dict:
+        """A stage's inputs, with device and precision where the function wants them."""
+        wanted = inspect.signature(function).parameters
+        given = {"device": self.device, "precision": self.precision}
+        return {key: value for key, value in given.items() if key in wanted} | dict(inputs)
 
     def stages(self, jobs: Mapping[str, dict], function: Callable, processes: int = 1) -> list[dict]:
         """The results of independent stages, name by name with their inputs: here, on a CPU in so many processes that
         share its cores, or on a Dask cluster."""
-        given = {"device": self.device, "precision": self.precision}
-        listed = [parallel.Job(name, function, given | inputs) for name, inputs in jobs.items()]
+        listed = [parallel.Job(name, function, self.filled(function, inputs)) for name, inputs in jobs.items()]
         here = processes if self.device == "cpu" else 1
         results = parallel.run(self.folder / "stages", listed, processes=here)
         self.stage_seconds += sum(result["seconds"] for result in results)

@@ -11,7 +11,7 @@ import torch
 
 from kdrep.stages import compute, run_stage, save, stage_path
 
-RETRIES = 3  # tries of a job whose worker was lost or which failed
+RETRIES = 3  # more tries of a job that failed
 
 
 class Job(NamedTuple):
@@ -62,6 +62,7 @@ def submit(folder: Path, jobs: Sequence[Job], scheduler: str) -> None:
         # A worker with a GPU is started with `--resources GPU=1` and then takes one job at a time.
         gpu = any("GPU" in w.get("resources", {}) for w in client.scheduler_info(n_workers=-1)["workers"].values())
         options = dict(retries=RETRIES, pure=False, resources={"GPU": 1} if gpu else None)
+        # Every job carries its own data: what is scattered once is lost with the worker that holds it.
         futures = {client.submit(compute, *job, None, **options): stage_path(folder, *job) for job in jobs}
         for future in as_completed(futures):
             save(future.result(), futures[future])

@@ -83,14 +83,14 @@ def canonical(value):
         return [
             str(content.dtype),
             list(content.shape),
-            hashlib.sha256(content.view(torch.uint8).numpy().tobytes()).hexdigest(),
+            hashlib.sha256(content.reshape(-1).view(torch.uint8).numpy().tobytes()).hexdigest(),
         ]
     if isinstance(value, torch.dtype | torch.device | Path):
         return str(value)
     if hasattr(value, "checksum"):
         return value.checksum
     if dataclasses.is_dataclass(value):
-        return [type(value).__name__, canonical(dataclasses.asdict(value))]
+        return [type(value).__name__, {f.name: canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}]
     if isinstance(value, dict):
         return {str(k): canonical(v) for k, v in value.items()}
     if isinstance(value, list | tuple | range):

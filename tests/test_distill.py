@@ -136,6 +136,10 @@ def test_bad_arguments_are_named(case):
         DistillationLoss(1, teacher, None, hard_weight=0.5)
     with pytest.raises(ValueError, match="teacher_logits: needed"):
         DistillationLoss(1, None, labels, hard_weight=0.5)
+    with pytest.raises(ValueError, match="teacher_logits: nobody learns"):
+        DistillationLoss(1, teacher, labels, hard_weight=1.0)
+    with pytest.raises(ValueError, match="teacher_logits: 40 examples are expected, not 39"):
+        DistillationLoss(1, teacher[:39], labels, hard_weight=0.5)
     with pytest.raises(ValueError, match="temperature: one number or 3"):
         DistillationLoss(M, teacher, labels, temperature=[1.0, 2.0])
     with pytest.raises(ValueError, match="mask"):

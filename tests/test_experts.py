@@ -5,7 +5,7 @@ import torch
 
 from kdrep import cifar, experts, specialists
 from kdrep.convnets import ResidualNet
-from kdrep.mixture import Mixture
+from kdrep.mixture import Mixture, coupling
 from kdrep.training import Recipe
 
 SHAPE = dict(widths=(8, 12, 16))
@@ -124,6 +124,32 @@ def test_a_mixture_trains(dataset, generalist):
     assert result["gate"].shape == (len(dataset.test_labels), 2)
     assert result["coupling"] > 0.01
     assert result["coupling_apart"] == 0
+
+
+def test_weights_are_put_back_whatever_happens():
+    nets = [torch.nn.Linear(3, 1) for _ in range(2)]
+    kept = [p.detach().clone() for p in nets[1].parameters()]
+    inputs = torch.rand(5, 3)
+    assert coupling(lambda: (nets[0](inputs) * nets[1](inputs)).sum(), *nets) == pytest.approx(0.1, rel=1e-4)
+    calls = []
+
+    def fails_later():
+        if calls:
+            raise RuntimeError("out of memory")
+        calls.append(1)
+        return nets[0](inputs).sum()
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        coupling(fails_later, *nets)
+    assert all(torch.equal(p, old) for p, old in zip(nets[1].parameters(), kept, strict=True))
+
+
+def test_epochs_of_more_images_than_there_are_repeat_them():
+    draw = experts.random_epochs(torch.tensor([5, 6, 7]), 7)
+    drawn = draw(torch.Generator().manual_seed(0))
+    assert len(drawn) == 7
+    assert sorted(drawn[:3].tolist()) == sorted(drawn[3:6].tolist()) == [5, 6, 7]
+    assert len(experts.random_epochs(torch.arange(9), None)(torch.Generator())) == 9
 
 
 def test_what_is_not_special_is_corrected():

@@ -64,6 +64,7 @@ def test_keys_see_every_kind_of_input():
         1.5,
         torch.zeros(2),
         torch.zeros(3),
+        torch.tensor(0.0),
         torch.float32,
         Path("a"),
         Recipe(1),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from kdrep.convnets import ResidualNet
 from kdrep.population import Population
 from kdrep.training import Recipe, TrainingError, rate_factor, train
 
@@ -83,7 +84,14 @@ def test_the_rate_warms_up_and_falls_to_zero(decay):
 
 @pytest.mark.parametrize(
     "wrong",
-    [dict(epochs=0), dict(batch_size=0), dict(learning_rate=0.0), dict(optimizer="adagrad"), dict(decay="step")],
+    [
+        dict(epochs=0),
+        dict(batch_size=0),
+        dict(learning_rate=0.0),
+        dict(optimizer="adagrad"),
+        dict(decay="step"),
+        dict(warmup=1.0),
+    ],
 )
 def test_a_recipe_says_what_is_wrong(wrong):
     with pytest.raises(ValueError, match=f"recipe: .*{next(iter(wrong))}"):
@@ -127,3 +135,15 @@ def test_gradients_are_clipped():
     tiny(to_one, recipe, population)
     moved = torch.cat([(a - b).flatten() for a, b in zip(population.parameters(), fresh.parameters(), strict=True)])
     assert 0 < moved.norm() <= 4 * 1e-3
+
+
+@pytest.mark.parametrize(
+    ("net", "recipe", "examples", "message"),
+    [
+        (Population((5, 4, 3), [0]), Recipe(1), torch.arange(0), "examples: there is none"),
+        (ResidualNet((4, 4), classes=3, seed=0), Recipe(1, max_norm=1.0), torch.arange(3), "max_norm is not for"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_at_once(net, recipe, examples, message):
+    with pytest.raises(ValueError, match=message):
+        train(net, lambda index, _: None, None, recipe, examples=examples, seed=0)
