@@ -1,12 +1,13 @@
 """Teachers and FitNets trained in one or two stages: the experiments of Romero et al. 2015, sections 3 and 4."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from kdrep.data import Dataset
+from kdrep import inference
+from kdrep.data import Dataset, last
 from kdrep.hints import Guided, HintLoss, KnowledgeLoss, entropy, entropy_of_hardest, hints_of
 from kdrep.maxout import PUBLISHED, Layers, MaxoutNet, shapes
 from kdrep.training import Recipe, train
@@ -51,6 +52,16 @@ def whitened(dataset: Dataset, precision: torch.dtype, count: int | None = None)
     return labelled(dataset, train, test, f"whitened {precision} {count}")
 
 
+def mirrored(pictures: Pictures) -> Pictures:
+    """The same with each training image twice, the second time mirrored: the paper's random flips (section 3.1), for
+    which a teacher's logits and hints can be kept as well."""
+    images, labels = pictures.train_images, pictures.train_labels
+    return replace(
+        pictures, train_images=torch.cat([images, images.flip(-1)]), train_labels=labels.repeat(2),
+        checksum=f"{pictures.checksum} mirrored",
+    )  # fmt: skip
+
+
 def contrast(images: torch.Tensor) -> torch.Tensor:
     """Each image (N, H, W, 3) as a vector (N, 3 H W) of mean zero and norm 55 (global contrast normalisation)."""
     flat = images.permute(0, 3, 1, 2).flatten(1).float()
@@ -69,31 +80,20 @@ def divided(pictures: Pictures, recipe: Recipe) -> tuple[torch.Tensor, torch.Ten
     """Indices of the training images that are learned from, and of those held out for early stopping: the last twelfth
     if the recipe has a `patience`, else none."""
     indices = torch.arange(len(pictures.train_labels))
-    held = len(indices) // 12 if recipe.patience else 0
-    return indices[: len(indices) - held], indices[len(indices) - held :]
+    held = last(len(indices), 12) if recipe.patience else indices[:0]
+    if recipe.patience and len(held) == 0:
+        raise ValueError(f"patience: early stopping needs 12 training images at least, not {len(indices)}")
+    return indices[: len(indices) - len(held)], held
 
 
-@torch.no_grad()
 def predict(net: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """What a net says about images, (N, outputs) on the CPU, in evaluation mode."""
-    training, device = net.training, next(net.parameters()).device
-    net.eval()
-    parts = []
-    for part in images.split(BATCH):
-        with torch.autocast(device.type, torch.bfloat16, enabled=images.dtype == torch.bfloat16):
-            parts.append(net(channels_last(part.to(device)))[0].float().cpu())
-    net.train(training)
-    return torch.cat(parts)
+    """What a net says about images on its device, (N, outputs) on the CPU, in evaluation mode."""
+    return inference.predict(net, lambda i: channels_last(images[i]), torch.arange(len(images)), images.dtype)[0]
 
 
 def channels_last(images: torch.Tensor) -> torch.Tensor:
     """The same images, in the order in memory that convolutions like."""
     return images.contiguous(memory_format=torch.channels_last)
-
-
-def weights_of(net: nn.Module) -> dict[str, torch.Tensor]:
-    """A net's weights on the CPU, to be kept."""
-    return {name: v.cpu().clone(memory_format=torch.contiguous_format) for name, v in net.state_dict().items()}
 
 
 def make_net(pictures: Pictures, layers: Layers, seed: int, bound: float | None, start: dict | None) -> MaxoutNet:
@@ -118,6 +118,8 @@ def train_net(
     with the weight of the soft targets as it is then, as it was at first, and as it will be at last. Returns weights,
     test logits, losses and seconds; training logits as well if wanted.
     """
+    if watch and teacher_logits is None:
+        raise ValueError("watch: the entropy is a teacher's; give teacher_logits")
     if watch and recipe.patience:
         raise ValueError("watch: early stopping observes held-out images instead; give a recipe without patience")
     net = make_net(pictures, layers, seed, PUBLISHED if published else None, start).to(device)
@@ -144,7 +146,8 @@ def train_net(
         observe=wrong if recipe.patience else hardest if watch else None, label=label,
     )  # fmt: skip
     result = {
-        "weights": weights_of(net), "test_logits": predict(net, pictures.test_images.to(precision)),
+        "weights": inference.weights_of(net),
+        "test_logits": predict(net, pictures.test_images.to(device, precision)),
         "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip
     if watch:
@@ -185,7 +188,7 @@ def train_hints(
         seed=seed, precision=precision, observe=distance if recipe.patience else None, checkpoint=checkpoint,
         label=label,
     )  # fmt: skip
-    return {"weights": weights_of(net), "losses": training.losses, "seconds": training.seconds}
+    return {"weights": inference.weights_of(net), "losses": training.losses, "seconds": training.seconds}
 
 
 def hint_shape(pictures: Pictures, layers: Layers, layer: int) -> tuple[int, int, int]:

@@ -12,7 +12,6 @@ from kdrep.maxout import Conv, MaxoutNet, Shape, after, draw, limit, maxout, sha
 
 REGRESSOR_BOUND = 0.05
 REGRESSOR_SEED = 10_000  # added to the student's seed: the two must not draw the same numbers
-HINT_BATCH = 1000
 
 
 def check_layer(layer: int, net: MaxoutNet, name: str) -> None:
@@ -90,8 +89,7 @@ def hints_of(teacher: MaxoutNet, images: torch.Tensor, layer: int) -> torch.Tens
     if teacher.training:
         raise ValueError("teacher: it must be frozen, but is in training mode; call teacher.eval()")
     with torch.autocast(images.device.type, torch.bfloat16, enabled=images.dtype == torch.bfloat16):
-        parts = [teacher.hidden(part, layer).flatten(1).to(images.dtype) for part in images.split(HINT_BATCH)]
-    return torch.cat(parts)
+        return teacher.hidden(images, layer).flatten(1).to(images.dtype)
 
 
 class HintLoss:

@@ -78,6 +78,7 @@ FITNETS = {
     3: thin((64, 64, 64, 64), (80, 80, 80, 80), (128, 128, 128)),
     4: thin((32, 32, 32, 48, 48), (80,) * 6, (128,) * 6),
 }
+GUIDED = {1: 6, 2: 6, 3: 8, 4: 11}  # which layer of each FitNet learns from the teacher's second (appendix A.1)
 
 
 def pooled(size: int, pool: tuple[int, int]) -> int:

@@ -137,7 +137,7 @@ SETTINGS = {
         depth_seeds={"published": By(1, 3, 5), "modern": By(1, 1, 3)},
         thinner=By(16, 5, 1),
         colour_images=By(200, 5000, None),
-        colour_epochs=By((1, 1), (5, 20), (5, 25)),
+        colour_epochs=By((1, 1), (3, 10), (3, 12)),
         colour_seeds=By(1, 2, 3),
         processes=By(1, 2, 1),
     ),
@@ -166,7 +166,7 @@ def choose_device(name: str = "auto") -> str:
 
 
 def settings(notebook: str, profile: str, seeds: int | None = None) -> SimpleNamespace:
-    """The settings of one notebook in one profile; `seeds` replaces the number of seeds."""
+    """The settings of one notebook in one profile; `seeds` replaces every number of seeds."""
     if notebook not in SETTINGS:
         raise ValueError(f"notebook: must be one of {', '.join(SETTINGS)}, not {notebook!r}")
     chosen = resolve(SETTINGS[notebook], PROFILES.index(choose_profile(profile)))
@@ -175,8 +175,13 @@ def settings(notebook: str, profile: str, seeds: int | None = None) -> SimpleNam
     if seeds is not None:
         if not 1 <= int(seeds) <= 100:
             raise ValueError(f"seeds: must lie between 1 and 100, not {seeds}")
-        chosen["seeds"] = int(seeds)
+        chosen |= {key: of_seeds(value, int(seeds)) for key, value in chosen.items() if key.endswith("seeds")}
     return SimpleNamespace(**chosen)
+
+
+def of_seeds(numbers: int | dict, seeds: int) -> int | dict:
+    """A number of seeds, or one for each of several cases, replaced."""
+    return dict.fromkeys(numbers, seeds) if isinstance(numbers, dict) else seeds
 
 
 def dry(chosen: dict, smoke: dict) -> dict:

@@ -133,6 +133,10 @@ def test_early_stopping_keeps_the_epoch_with_fewest_errors_on_held_out_images(pi
         errors.append([int((said != p.train_labels[held]).sum()) for p in (pictures, damaged)])
     assert errors[0][0] <= errors[1][0]
     assert errors[1][1] <= errors[0][1]
+    with pytest.raises(ValueError, match="watch: the entropy is a teacher's"):
+        fitnets.train_net(pictures, Recipe(1), layers=STUDENT, watch=True)
+    with pytest.raises(ValueError, match="needs 12 training images"):
+        fitnets.divided(replace(pictures, train_labels=pictures.train_labels[:11]), recipe)
     with pytest.raises(ValueError, match="watch: early stopping"):
         fitnets.train_net(pictures, recipe, layers=STUDENT, teacher_logits=teacher["train_logits"], watch=True)
 
@@ -168,3 +172,7 @@ def test_whitened_pictures_are_white():
     largest = torch.linalg.eigvalsh(torch.cov(flat.T))[-1]
     assert float(largest) == pytest.approx(1.0, abs=0.2)
     torch.testing.assert_close(found.train_images[:5], found.test_images, atol=1e-4, rtol=0)
+    twice = fitnets.mirrored(found)
+    assert torch.equal(twice.train_images[300:, :, :, 0], found.train_images[:, :, :, 31])
+    assert torch.equal(twice.train_labels, torch.cat([found.train_labels] * 2))
+    assert twice.checksum != found.checksum

@@ -156,3 +156,10 @@ def test_intervals_for_people():
     assert results.with_interval(1.25, 1.0, 1.5) == "1.25 [1, 1.5]"
     assert results.with_interval(7, 7, 7) == "7"
     assert results.with_interval(7, -math.inf, math.inf) == "7 (no interval)"
+
+
+def test_seeds_replaces_every_number_of_seeds():
+    chosen = profiles.settings("05_fitnets", "quick", seeds=2)
+    assert (chosen.seeds, chosen.few_seeds, chosen.colour_seeds) == (2, 2, 2)
+    assert chosen.depth_seeds == {"published": 2, "modern": 2}
+    assert profiles.settings("01_mnist", "quick", seeds=2).sweep_seeds == {30: 2, 100: 2, 300: 2, 800: 2}
