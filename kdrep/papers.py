@@ -319,7 +319,7 @@ CLAIMS = (
         "Not yet shown by the authors: the specialists' knowledge distilled back into one large net.",
         (),
         (
-            Need("above", "distilled back - generalist trained on", "difference in test accuracy"),
+            Need("above", "distilled back - labels alone", "difference in test accuracy"),
             Need("above", "distilled back - self-distilled", "difference in test accuracy"),
         ),
     ),
