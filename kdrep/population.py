@@ -9,6 +9,8 @@ from torch import nn
 
 from kdrep.models import initial_weights
 
+DROPOUT = 1 << 31  # added to a member's seed: its masks must not be the numbers that its first weights were drawn from
+
 
 class Population(nn.Module):
     """M fully connected ReLU nets of the same layer sizes, their weights stacked.
@@ -65,7 +67,7 @@ class Population(nn.Module):
     def _drop(self, hidden: torch.Tensor, rate: float) -> torch.Tensor:
         """Dropout with every member's own generator."""
         if not self.generators:
-            self.generators = [torch.Generator(hidden.device).manual_seed(seed) for seed in self.seeds]
+            self.generators = [torch.Generator(hidden.device).manual_seed(seed + DROPOUT) for seed in self.seeds]
         shape = hidden.shape[-2:]
         masks = [dropout_mask(shape, rate, hidden.dtype, generator) for generator in self.generators]
         return hidden * (masks[0][None] if len(masks) == 1 else torch.stack(masks))
