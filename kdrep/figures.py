@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from kdrep.papers import SAME_DATA
-from kdrep.statistics import over_seeds
+from kdrep.statistics import mean_interval
 
 SHADES = ("#1b2a41", "#c1440e", "#3e8e7e", "#e0a030", "#7d6b9e", "#8a8a8a")
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -45,7 +45,7 @@ def bands(axis, x: Sequence[float], series: Mapping[str, np.ndarray]) -> None:
         style = dict(color=SHADES[i % 6], marker=MARKERS[i % 6], linestyle=LINES[i % 6])
         axis.plot(x, values.mean(0), label=label, **style)
         if len(values) > 1:
-            limits = [over_seeds(column)[1:] for column in values.T]
+            limits = [mean_interval(column)[1:] for column in values.T]
             axis.fill_between(x, *np.transpose(limits), color=style["color"], alpha=0.15, linewidth=0)
     axis.legend()
 
@@ -54,7 +54,7 @@ def arms(values: Mapping[str, Sequence[float]], label: str, published: Mapping[s
     """Every seed of every arm as a dot, the mean with its interval, and the paper's figure as a dotted mark."""
     figure, axis = plt.subplots(figsize=(7.5, 0.8 + 0.55 * len(values)))
     for i, (arm, seeds) in enumerate(values.items()):
-        interval = over_seeds(seeds)
+        interval = mean_interval(seeds)
         axis.plot(seeds, [i + 0.16] * len(seeds), "o", color="0.6", markersize=4)
         if np.isfinite(interval.low):
             axis.plot([interval.low, interval.high], [i, i], color=SHADES[0], linewidth=2)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.ticker import NullFormatter
 
 from kdrep.figures import LINES, MARKERS, PAPER, SHADES, log_axis
-from kdrep.statistics import over_seeds
+from kdrep.statistics import mean_interval
 
 
 def recipes(
@@ -19,7 +19,7 @@ def recipes(
     figure, axis = plt.subplots(figsize=(8, 1 + 0.75 * len(arms)))
     for i, (kind, values) in enumerate(found.items()):
         for row, arm in enumerate(arms):
-            interval, y = over_seeds(values[arm]), row + 0.24 * (i - 0.5)
+            interval, y = mean_interval(values[arm]), row + 0.24 * (i - 0.5)
             axis.plot(values[arm], [y] * len(values[arm]), "o", color=SHADES[i], alpha=0.4, markersize=4)
             if np.isfinite(interval.low):
                 axis.plot([max(interval.low, 0.1), max(interval.high, 0.1)], [y, y], color=SHADES[i], linewidth=1.5)

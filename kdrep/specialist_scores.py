@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from kdrep.experts import conditional_accuracy, corrected, own_logits, together
-from kdrep.statistics import Interval, over_seeds, paired, trend
+from kdrep.statistics import Interval, mean_interval, paired, trend
 
 BINS = 10
 
@@ -19,7 +19,7 @@ def right(answers: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
 
 def accuracy(marks: Sequence[np.ndarray]) -> Interval:
     """Accuracy in per cent, mean over seeds, with an interval over the test images; marks: one `right` a seed."""
-    return over_seeds(np.mean(marks, 0))
+    return mean_interval(np.mean(marks, 0))
 
 
 def gain(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> Interval:
@@ -53,7 +53,7 @@ def over_covered(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | Non
     """Mean of conditional accuracies, or of their differences, over seeds, with an interval over the images that a set
     covers in every seed; first, second: one `conditional` a seed."""
     values = np.mean(first, 0) - (0 if second is None else np.mean(second, 0))
-    return over_seeds(values[np.isfinite(values)])
+    return mean_interval(values[np.isfinite(values)])
 
 
 def conditionals(specialists: Sequence[dict], labels: torch.Tensor, sets: Sequence[Sequence[int]]) -> np.ndarray:
@@ -94,7 +94,7 @@ def by_cover(
         own = counts == k
         if own.any():
             base = np.broadcast_to(correct, own.shape)[own].mean()
-            relative = [100 * v / base if base else np.nan for v in over_seeds(changes[own])]
+            relative = [100 * v / base if base else np.nan for v in mean_interval(changes[own])]
             images = np.broadcast_to([m.sum() for m in mine], own.shape)[own].sum() / len(sets)
             lines[k] = (own.sum() / len(sets), images, changes[own].sum() / len(sets), *relative)
     columns = ["classes", "test images", "change in top-1 correct", "relative change, %", "low", "high"]

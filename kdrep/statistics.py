@@ -17,8 +17,8 @@ class Interval(NamedTuple):
     high: float
 
 
-def over_seeds(values: Sequence[float]) -> Interval:
-    """Mean over seeds with Student's interval; one seed gives an unbounded interval.
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Mean of independent values (seeds, speakers, test images) with Student's interval; of one value it is unbounded.
 
     Raises ValueError if there is no value or one is not finite.
     """
@@ -33,19 +33,19 @@ def over_seeds(values: Sequence[float]) -> Interval:
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> Interval:
-    """Mean of first - second over seeds, pair by pair, with Student's interval."""
+    """Mean of first - second, pair by pair, with Student's interval."""
     if len(first) != len(second):
         raise ValueError(f"first, second: pairs are needed, not {len(first)} and {len(second)} values")
-    return over_seeds(np.asarray(first, dtype=float) - np.asarray(second, dtype=float))
+    return mean_interval(np.asarray(first, dtype=float) - np.asarray(second, dtype=float))
 
 
 def shares(part: Sequence[float], whole: Sequence[float]) -> Interval:
-    """Mean of part / whole over seeds, pair by pair, with Student's interval.
+    """Mean of part / whole, pair by pair, with Student's interval.
 
     A share of nothing is zero: where a whole is not positive there was nothing to keep.
     """
     part, whole = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)
-    return over_seeds(part / np.where(whole > 0, whole, np.inf))
+    return mean_interval(part / np.where(whole > 0, whole, np.inf))
 
 
 def over_cases(errors: int, cases: int) -> Interval:

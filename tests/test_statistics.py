@@ -8,24 +8,24 @@ import pytest
 from kdrep import statistics
 
 
-def test_over_seeds_is_students_interval():
-    interval = statistics.over_seeds([140, 146, 152])
+def test_mean_interval_is_students_interval():
+    interval = statistics.mean_interval([140, 146, 152])
     half = 4.302652729911275 * 6 / math.sqrt(3)  # t(0.975, 2 degrees of freedom)
     assert interval == pytest.approx((146, 146 - half, 146 + half))
 
 
 def test_one_seed_has_no_limits():
-    assert statistics.over_seeds([5]) == (5, -math.inf, math.inf)
+    assert statistics.mean_interval([5]) == (5, -math.inf, math.inf)
 
 
 @pytest.mark.parametrize("values", [[], [1, math.nan], [math.inf]])
-def test_over_seeds_refuses_what_is_no_number(values):
+def test_mean_interval_refuses_what_is_no_number(values):
     with pytest.raises(ValueError, match="finite numbers"):
-        statistics.over_seeds(values)
+        statistics.mean_interval(values)
 
 
 def test_paired_takes_the_differences():
-    assert statistics.paired([3, 5, 7], [1, 2, 3]) == statistics.over_seeds([2, 3, 4])
+    assert statistics.paired([3, 5, 7], [1, 2, 3]) == statistics.mean_interval([2, 3, 4])
     with pytest.raises(ValueError, match="pairs"):
         statistics.paired([1], [1, 2])
 
@@ -59,6 +59,6 @@ def test_loglog_slope():
 
 
 def test_a_share_of_nothing_is_nothing():
-    assert statistics.shares([1, 3], [2, 4]) == statistics.over_seeds([0.5, 0.75])
-    assert statistics.shares([1, 3], [0, 4]) == statistics.over_seeds([0, 0.75])
-    assert statistics.shares([-1, 3], [-1, 4]) == statistics.over_seeds([0, 0.75])
+    assert statistics.shares([1, 3], [2, 4]) == statistics.mean_interval([0.5, 0.75])
+    assert statistics.shares([1, 3], [0, 4]) == statistics.mean_interval([0, 0.75])
+    assert statistics.shares([-1, 3], [-1, 4]) == statistics.mean_interval([0, 0.75])
