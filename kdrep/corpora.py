@@ -6,6 +6,7 @@ import tarfile
 import tempfile
 import urllib.request
 import wave
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -137,9 +138,9 @@ def download_spoken_digits(folder: Path) -> Corpus:
             with tarfile.open(archive) as packed:
                 packed.extractall(aside, filter="data")
             (recordings,) = Path(aside).glob("*/recordings")
-        except (tarfile.TarError, EOFError, ValueError) as error:
+            corpus = read_spoken_digits(recordings)
+        except (DataError, tarfile.TarError, zlib.error, EOFError, ValueError) as error:
             raise OSError(f"what {FSDD_URL} gave is not the publisher's archive") from error
-        corpus = read_spoken_digits(recordings)
         target = folder / "fsdd" / "recordings"
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():

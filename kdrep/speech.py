@@ -112,7 +112,7 @@ def make_utterances(
     normalised to mean 0 and variance 1 for each speaker and coefficient, over all of the speaker's frames here.
     """
     if not len(corpus):
-        raise ValueError(f"corpus: no recordings of {corpus.name} are left; ten of each speaker and word are needed")
+        raise ValueError(f"corpus: no recordings of {corpus.name} are left; at least ten of each word are needed")
     generator = torch.Generator().manual_seed(seed)
     features, transcripts, speakers = [], [], []
     for speaker in sorted(set(corpus.speakers)):

@@ -192,6 +192,12 @@ def test_many_speakers_are_left_out_in_groups(corpus):
             {s for s, m in zip(many.speakers, mask.tolist(), strict=True) if m == side} for side in (True, False)
         )
         assert not inside & outside
-    assert int(acoustic.held_out(replace(many, speakers=tuple(map(str, range(len(many)))))).sum()) == sum(
-        many.words.count(word) // acoustic.HELD_OUT_EVERY for word in set(many.words)
-    )
+
+
+def test_where_speakers_say_little_every_tenth_of_a_word_is_held_out(corpus):
+    one_each = [str(i) for i in range(len(corpus))]
+    prolific = [i for i, word in enumerate(corpus.words) if word == "eight"][:14]
+    assert len(prolific) == 14
+    speakers = tuple("prolific" if i in prolific else name for i, name in enumerate(one_each))
+    held = acoustic.held_out(replace(corpus, speakers=speakers))
+    assert int(held.sum()) == sum(corpus.words.count(word) // acoustic.HELD_OUT_EVERY for word in set(corpus.words))

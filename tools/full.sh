@@ -5,10 +5,11 @@
 #   tools/full.sh run [SECONDS]     there, where FILE.tar was unpacked: go on with the run, for at most so long (540)
 #
 # `run` exits with 0 when everything is done and with 75 when it must be called again: finished stages and notebooks are
-# kept, and a stage that was cut off goes on from its checkpoint.
+# kept, and a stage that was cut off goes on from its checkpoint. PROFILE=smoke tries it out.
 set -eu
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
+PROFILE=${PROFILE:-full}
 # What is not part of torch's own installation; the machine's torch, torchvision and torchaudio are used as they are.
 WHEELS="papermill nbformat nbclient ipykernel ipywidgets jiwer safetensors seaborn scikit-learn"
 
@@ -41,7 +42,7 @@ run() {
         touch .wheels/.installed
     fi
     status=0
-    KDREP_OFFLINE=1 timeout --signal=INT --kill-after=20 "$limit" "$PYTHON" -m kdrep reproduce --profile full || status=$?
+    KDREP_OFFLINE=1 timeout --signal=INT --kill-after=20 "$limit" "$PYTHON" -m kdrep reproduce --profile "$PROFILE" || status=$?
     if [ "$status" -eq 124 ] || [ "$status" -eq 130 ] || [ "$status" -eq 137 ]; then
         echo "more is left: call tools/full.sh run again"
         exit 75
