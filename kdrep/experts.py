@@ -47,7 +47,7 @@ def train_generalist(
 
 
 def random_epochs(examples: torch.Tensor, size: int | None) -> Callable[[torch.Generator], torch.Tensor]:
-    """A function that draws `size` of the examples for an epoch, again from the first if they are fewer; without a size
+    """A function that draws `size` of the examples for an epoch, some of them again if they are fewer; without a size
     all of them."""
     wanted = size or len(examples)
 

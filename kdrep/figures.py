@@ -83,7 +83,7 @@ def arms(values: Mapping[str, Sequence[float]], label: str, published: Mapping[s
 
 
 def softmax(logits, published: Mapping[float, Sequence[float]]) -> plt.Figure:
-    """Probabilities of the worked example's logits (3,) over T, with the published figures as crosses."""
+    """Probabilities of the worked example's logits (3,) over T, with the reference values as crosses."""
     figure, axis = plt.subplots()
     grid = np.logspace(0, np.log10(50), 100)
     z = np.asarray(logits)
@@ -165,7 +165,9 @@ def bias_sweep(recovery, label: str, published: float) -> plt.Figure:
     axis.axvline(published, label=f"the paper's shift, {published:g}", **PAPER)
     for i, (choice, measured) in enumerate(recovery.chosen.items()):
         at = float(np.mean(measured["shift"]))
-        axis.plot(at, float(np.mean(measured["errors"])), MARKERS[i], color=SHADES[1], markersize=8, label=choice)
+        size = 7 + 3 * i  # choices that agree lie on one another
+        errors = float(np.mean(measured["errors"]))
+        axis.plot(at, errors, MARKERS[i], color=SHADES[1], markersize=size, fillstyle="none", label=choice)
     axis.set(xlabel=f"{label} (logits)", ylabel="test errors", yscale="log")
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.yaxis.set_major_formatter(ScalarFormatter())

@@ -54,7 +54,8 @@ def whitened(dataset: Dataset, precision: torch.dtype, count: int | None = None)
 
 def mirrored(pictures: Pictures) -> Pictures:
     """The same with each training image twice, the second time mirrored: the paper's random flips (section 3.1), for
-    which a teacher's logits and hints can be kept as well."""
+    which a teacher's logits and hints can be kept as well. Not for a recipe with a `patience`: the images that it
+    holds out would be mirror images of those that are learned from."""
     images, labels = pictures.train_images, pictures.train_labels
     return replace(
         pictures, train_images=torch.cat([images, images.flip(-1)]), train_labels=labels.repeat(2),

@@ -97,7 +97,7 @@ def panels(x: Mapping[str, Sequence[int]], found: Mapping[str, Mapping[str, np.n
 
 
 def colours(found: Mapping[str, Mapping[str, Sequence[float]]]) -> plt.Figure:
-    """Test accuracy of teacher, backprop and FitNet, one panel a data set, seeds as dots."""
+    """Test accuracy of teacher and arms, one panel a data set, seeds as dots."""
     figure, axes = plt.subplots(1, len(found), figsize=(8, 3.4))
     for axis, (name, arms) in zip(axes, found.items(), strict=True):
         for i, (_arm, values) in enumerate(arms.items()):

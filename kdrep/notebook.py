@@ -119,7 +119,7 @@ class Run:
     def verdict(self, claim_id: str) -> Markdown:
         """The verdict on one claim and what it rests on, as a paragraph."""
         rows = pd.DataFrame(self.rows, columns=COLUMNS)
-        verdict, basis = judge(papers.claim(claim_id), rows)
+        verdict, basis, _ = judge(papers.claim(claim_id), rows)
         return Markdown(f"**{claim_id}: {verdict}.** {basis}.")
 
     def figure(self, figure: plt.Figure, name: str) -> plt.Figure:

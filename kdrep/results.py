@@ -4,6 +4,7 @@ import json
 import math
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -39,31 +40,37 @@ def stands_in(rows: pd.DataFrame) -> bool:
     return bool(rows["dataset"].str.contains("embedded|slice").any())
 
 
-def judge(claim: Claim, rows: pd.DataFrame) -> tuple[str, str]:
-    """Verdict of a claim on its rows, and one line that says what it rests on. Pure."""
+class Verdict(NamedTuple):
+    """A claim's verdict, one line that says what it rests on, and the need that the scorecard shows."""
+
+    verdict: str
+    basis: str
+    shown: Need | None
+
+
+def judge(claim: Claim, rows: pd.DataFrame) -> Verdict:
+    """Verdict of a claim on its rows: pure. Shown is the first need, or the first of those that decided against it."""
+    first = claim.needs[0] if claim.needs else None
     rows = rows[rows["claim"] == claim.id]
     if rows.empty:
-        return "not run", "no rows"
+        return Verdict("not run", "no rows", first)
     if stands_in(rows):
-        return "stand-in", f"measured on {rows['dataset'].iloc[0]}, not on the paper's data"
+        return Verdict("stand-in", f"measured on {rows['dataset'].iloc[0]}, not on the paper's data", first)
     if not claim.needs:
-        return "not run", "no criterion yet"
+        return Verdict("not run", "no criterion yet", None)
     findings = [(need, *check(need, rows)) for need in claim.needs]
     missing = [text for _, met, text in findings if met is None]
     if missing:
-        return "not run", "missing: " + "; ".join(missing)
-    directions = [(met, text) for need, met, text in findings if need.kind == "above"]
-    sizes = [(met, text) for need, met, text in findings if need.kind != "above"]
-    if any(met == "contradicted" for met, _ in directions):
-        return "not reproduced", "; ".join(text for met, text in directions if met == "contradicted")
-    if any(met == "open" for met, _ in directions):
-        return "inconclusive", "; ".join(text for met, text in directions if met == "open")
-    failed = [text for met, text in sizes if met != "met"]
-    if failed:
-        return ("partly" if directions else "not reproduced"), "; ".join(failed)
+        return Verdict("not run", "missing: " + "; ".join(missing), first)
+    has_direction = any(need.kind == "above" for need in claim.needs)
+    missed = "partly" if has_direction else "not reproduced"
+    for outcome, verdict in (("contradicted", "not reproduced"), ("open", "inconclusive"), ("failed", missed)):
+        deciding = [(need, text) for need, met, text in findings if met == outcome]
+        if deciding:
+            return Verdict(verdict, "; ".join(text for _, text in deciding), deciding[0][0])
     rest = len(findings) - MOST_FINDINGS
     texts = [text for _, _, text in findings[:MOST_FINDINGS]] + ([f"and {rest} more"] if rest > 0 else [])
-    return "reproduced", "; ".join(texts)
+    return Verdict("reproduced", "; ".join(texts), first)
 
 
 def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
@@ -118,7 +125,7 @@ def with_interval(value: float, low: float, high: float) -> str:
 
 def with_verdicts(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with every claim's verdict filled in."""
-    verdicts = {claim.id: judge(claim, rows)[0] for claim in CLAIMS}
+    verdicts = {claim.id: judge(claim, rows).verdict for claim in CLAIMS}
     return rows.assign(verdict=rows["claim"].map(verdicts))
 
 
@@ -128,16 +135,15 @@ def scorecard(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def scorecard_line(claim: Claim, rows: pd.DataFrame) -> dict:
-    """The scorecard's line for one claim: its first figure, else the row that its first need looks at."""
-    verdict, basis = judge(claim, rows)
+    """The scorecard's line for one claim, with the figures of the need that its verdict shows."""
+    verdict, basis, need = judge(claim, rows)
     mine = rows[rows["claim"] == claim.id]
-    shown = claim.figures[0] if claim.figures else claim.needs[0] if claim.needs else None
     line = dict(claim=claim.id, paper=claim.paper, section=claim.section, sentence=claim.sentence)
     line |= dict(measure="", published=None, value=None, low=None, high=None, unit="", verdict=verdict, basis=basis)
-    if shown is not None:
-        line |= dict(measure=f"{shown.arm}, {shown.quantity}", unit=getattr(shown, "unit", ""))
-        line |= dict(published=papers.published(claim.id, shown.arm, shown.quantity))
-        match = mine[(mine["arm"] == shown.arm) & (mine["quantity"] == shown.quantity)]
+    if need is not None:
+        line |= dict(measure=f"{need.arm}, {need.quantity}")
+        line |= dict(published=papers.published(claim.id, need.arm, need.quantity))
+        match = mine[(mine["arm"] == need.arm) & (mine["quantity"] == need.quantity)]
         if not match.empty:
             line |= match.iloc[0][["value", "low", "high", "unit"]].to_dict()
     return line | dict(notebook=claim.notebook, dataset=", ".join(sorted(mine["dataset"].unique())))

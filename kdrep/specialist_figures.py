@@ -8,10 +8,8 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from kdrep.figures import LINES, MARKERS, PAPER, SHADES, bands
+from kdrep.papers import TABLE_4
 from kdrep.statistics import Interval
-
-# Hinton et al. 2015, Table 4: relative change in accuracy, %, by the number of specialists that cover the class.
-PAPERS_TABLE_4 = (0.0, 3.4, 7.4, 8.8, 10.5, 11.1, 11.3, 12.8, 13.6, 16.6)
 
 
 def covariance(matrix: np.ndarray, clusters: np.ndarray) -> plt.Figure:
@@ -71,7 +69,7 @@ def by_cover(table: pd.DataFrame) -> plt.Figure:
     axis.plot(
         table.index, table["relative change, %"], color=SHADES[0], marker="o", label="this run, 95 % over classes"
     )
-    axis.plot(range(len(PAPERS_TABLE_4)), PAPERS_TABLE_4, label="the paper (JFT), Table 4", **PAPER)
+    axis.plot(range(len(TABLE_4)), TABLE_4, label="the paper (JFT), Table 4", **PAPER)
     axis.axhline(0, color="0.8", linewidth=1)
     axis.set(ylabel="relative change\nin accuracy, %")
     axis.legend()

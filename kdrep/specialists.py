@@ -41,7 +41,7 @@ def online_kmeans(columns: np.ndarray, count: int, seed: int) -> np.ndarray:
     raise ValueError(f"count: {len(columns)} classes do not make {count} clusters; ask for fewer")
 
 
-def agglomerative(columns: np.ndarray, count: int, seed: int) -> np.ndarray:
+def agglomerative(columns: np.ndarray, count: int) -> np.ndarray:
     """Cluster (C,) of every class by merging the nearest (Ward): the other algorithm, without randomness."""
     return AgglomerativeClustering(count).fit_predict(columns)
 

@@ -45,18 +45,32 @@ def rows(size=(70, 65, 75), gap=(60, 40, 80), dataset="mnist"):
     ],
 )
 def test_verdicts(claim, made, verdict):
-    assert results.judge(claim, rows(**made))[0] == verdict
+    assert results.judge(claim, rows(**made)).verdict == verdict
 
 
 def test_without_rows_or_criterion_a_claim_is_not_run(claim):
     empty = pd.DataFrame(columns=results.COLUMNS)
-    assert results.judge(claim, empty)[0] == "not run"
-    assert results.judge(Claim("H3.1", "3", "01_mnist", "open"), rows())[0] == "not run"
+    assert results.judge(claim, empty).verdict == "not run"
+    assert results.judge(Claim("H3.1", "3", "01_mnist", "open"), rows()).verdict == "not run"
 
 
 def test_a_size_alone_that_is_missed_is_not_reproduced():
     only_size = Claim("H3.1", "3", "01_mnist", "made up", (), (TEACHER,))
-    assert results.judge(only_size, rows(size=(90, 80, 100)))[0] == "not reproduced"
+    assert results.judge(only_size, rows(size=(90, 80, 100))).verdict == "not reproduced"
+
+
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        (dict(), TEACHER),
+        (dict(size=(90, 80, 100)), TEACHER),
+        (dict(gap=(5, -10, 20)), GAP),
+        (dict(size=(90, 80, 100), gap=(-5, -10, -1)), GAP),
+        (dict(gap=None), TEACHER),
+    ],
+)
+def test_the_scorecard_shows_what_decided(claim, made, shown):
+    assert results.judge(claim, rows(**made)).shown == shown
 
 
 @pytest.mark.parametrize(
