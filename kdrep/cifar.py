@@ -112,7 +112,10 @@ def download_cifar(name: str, folder: Path) -> Dataset:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="download-") as aside, quick_to_give_up():
         kind(aside, download=True)
-        dataset = verified(name, read_torchvision(kind, Path(aside)), "the publisher's files", aside)
+        try:
+            dataset = verified(name, read_torchvision(kind, Path(aside)), "the publisher's files", aside)
+        except DataError as error:
+            raise OSError(f"what was downloaded is not the published {name}") from error
         if not (folder / own_folder).exists():
             os.replace(Path(aside) / own_folder, folder / own_folder)
     return dataset

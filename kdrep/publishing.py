@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from kdrep import papers, runs
-from kdrep.results import ROOT, as_markdown, notebook_code, read_rows, scorecard, stands_in, write_aside
+from kdrep.results import ROOT, as_markdown, notebook_code, read_rows, scorecard, stands_in, tally, write_aside
 
 README = ROOT / "README.md"
 NOTEBOOK_LIMIT = 1_000_000
@@ -133,6 +133,6 @@ def with_table(readme: str, profile: str) -> str:
     start, end = f"<!-- scorecard: {profile} -->", f"<!-- end of scorecard: {profile} -->"
     if start not in readme or end not in readme:
         return readme
-    table = as_markdown(scorecard(read_rows(ROOT / "results" / profile / "rows.csv")))
+    card = scorecard(read_rows(ROOT / "results" / profile / "rows.csv"))
     before, rest = readme.split(start, 1)
-    return f"{before}{start}\n{table}\n{end}{rest.split(end, 1)[1]}"
+    return f"{before}{start}\n{tally(card)}\n\n{as_markdown(card)}\n{end}{rest.split(end, 1)[1]}"

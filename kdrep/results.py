@@ -178,6 +178,12 @@ def as_markdown(card: pd.DataFrame) -> str:
     return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False)])
 
 
+def tally(card: pd.DataFrame) -> str:
+    """How many claims have which verdict, in a sentence."""
+    counts = card["verdict"].value_counts()
+    return f"{len(card)} claims: " + ", ".join(f"{counts[v]} {v}" for v in VERDICTS if v in counts) + "."
+
+
 def notebook_code(notebook: str) -> str:
     """Hash of a notebook's own source cells and of the files of kdrep that it imports: a row's `code`.
 

@@ -122,6 +122,11 @@ def test_the_scorecard_has_one_line_a_claim_and_prints():
     assert len(text.splitlines()) == len(CLAIMS) + 2
 
 
+def test_verdicts_are_counted():
+    card = pd.DataFrame({"verdict": ["not run", "reproduced", "reproduced"]})
+    assert results.tally(card) == "3 claims: 2 reproduced, 1 not run."
+
+
 def test_rows_survive_the_file(tmp_path):
     made = results.with_verdicts(rows())
     made = made.reindex(columns=results.COLUMNS)
