@@ -165,7 +165,7 @@ def bias_sweep(recovery, label: str, published: float) -> plt.Figure:
     axis.axvline(published, label=f"the paper's shift, {published:g}", **PAPER)
     for i, (choice, measured) in enumerate(recovery.chosen.items()):
         at = float(np.mean(measured["shift"]))
-        size = 7 + 3 * i  # choices that agree lie on one another
+        size = 5 + 2 * i  # choices that agree lie on one another
         errors = float(np.mean(measured["errors"]))
         axis.plot(at, errors, MARKERS[i], color=SHADES[1], markersize=size, fillstyle="none", label=choice)
     axis.set(xlabel=f"{label} (logits)", ylabel="test errors", yscale="log")
