@@ -25,7 +25,7 @@ TEACHER = dict(
     epochs=By(2, 50, 200), batch_size=512, learning_rate=2e-3, max_norm=3.0, dropout=(0.1, 0.3, 0.3), jitter=2
 )
 BASELINE = dict(epochs=By(1, 15, 40), batch_size=256, learning_rate=0.2, optimizer="sgd")
-STUDENT = dict(epochs=By(2, 60, 120), batch_size=512, learning_rate=2e-3)
+STUDENT = dict(epochs=By(2, 40, 120), batch_size=512, learning_rate=2e-3)
 
 RESIDUAL = dict(batch_size=256, optimizer="sgd", nesterov=True, warmup=0.2, decay="cosine")
 
