@@ -99,7 +99,7 @@ def softmax(logits, published: Mapping[float, Sequence[float]]) -> plt.Figure:
             markersize=8,
             markeredgewidth=2,
         )
-    axis.plot([], [], "x", color="0.3", label="the published figures")
+    axis.plot([], [], "x", color="0.3", label="equation 1, five decimals")
     log_axis(axis, (1, 2, 5, 10, 20, 50))
     axis.set(xlabel="temperature T", ylabel="probability", ylim=(0, 1))
     axis.legend()
