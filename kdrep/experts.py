@@ -20,14 +20,16 @@ DUSTBIN, FULL = "dustbin", "full"
 def train_generalist(
     dataset: Dataset, recipe: Recipe, *, shape: dict, classes: int, start: dict | None = None,
     epoch_size: int | None = None, teacher_logits: torch.Tensor | None = None, temperature: float = 1.0,
-    hard_weight: float = 1.0, pad: int = vision.PAD, seed: int = 0, device: str = "cpu",
-    precision: torch.dtype = torch.float32, checkpoint: Path | None = None, label: str = "training",
+    hard_weight: float = 1.0, pad: int = vision.PAD, keep_train_logits: bool = False, seed: int = 0,
+    device: str = "cpu", precision: torch.dtype = torch.float32, checkpoint: Path | None = None,
+    label: str = "training",
 ) -> dict:  # fmt: skip
     """Train a net of all classes, from `start` if given, on labels or by distillation from `teacher_logits` (N, C).
 
     With `epoch_size`, an epoch is so many images drawn anew instead of all of them, as it is for a specialist. With
     `pad` 0 it sees the images as they are, not crops of them: what a teacher said about them holds for what it sees.
-    Returns its weights, its logits on all training (held-out ones included) and test images, losses and seconds.
+    Returns its weights, its logits on the test images and, if wanted, on all training images (held-out ones included),
+    losses and seconds.
     """
     targets = None if teacher_logits is None else teacher_logits.to(device)
     loss = DistillationLoss(
@@ -39,11 +41,11 @@ def train_generalist(
         net, views.train, dataset.train_labels, recipe, loss=loss, seed=seed, checkpoint=checkpoint, label=label,
         examples=random_epochs(vision.fitting(dataset).to(device), epoch_size),
     )  # fmt: skip
-    return {
-        "train_logits": vision.predict(net, views.train), "test_logits": vision.predict(net, views.test),
-        "weights": inference.weights_of(net),
+    result = {
+        "test_logits": vision.predict(net, views.test), "weights": inference.weights_of(net),
         "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip
+    return result | ({"train_logits": vision.predict(net, views.train)} if keep_train_logits else {})
 
 
 def random_epochs(examples: torch.Tensor, size: int | None) -> Callable[[torch.Generator], torch.Tensor]:
@@ -101,8 +103,8 @@ class OwnLabelsElseSoft:
 def train_specialist(
     dataset: Dataset, recipe: Recipe, *, shape: dict, classes: int, generalist: dict, special: Sequence[int],
     epoch_size: int, kind: str = DUSTBIN, generalist_logits: torch.Tensor | None = None, temperature: float = 2.0,
-    seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32, checkpoint: Path | None = None,
-    label: str = "training",
+    keep_train_logits: bool = False, seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32,
+    checkpoint: Path | None = None, label: str = "training",
 ) -> dict:  # fmt: skip
     """Train one specialist from the generalist's weights, half its own examples and half others in every epoch.
 
@@ -110,8 +112,7 @@ def train_specialist(
     are not special. Returns its logits on the test images at the end and, `early_logits`, after the epoch in which the
     held-out images of special classes had the lowest loss; the loss on those images (`held_out_loss`) and the
     conditional accuracy on the test images after every epoch; its conditional accuracy on training images; the
-    `correction` of what is not special and, of a dustbin specialist, the logits on all training images; losses and
-    seconds.
+    `correction` of what is not special; if wanted, the logits on all training images; losses and seconds.
     """
     if kind not in (DUSTBIN, FULL):
         raise ValueError(f"kind: must be {DUSTBIN!r} or {FULL!r}, not {kind!r}")
@@ -138,15 +139,16 @@ def train_specialist(
     on_held, on_test = training.observed.split([len(held), len(dataset.test_labels)], 1)
     held_loss = [conditional_loss(own_logits(z, special), labels[held], special) for z in on_held]
     at = held_loss.index(min(held_loss))
-    train_logits = vision.predict(net, views.train)
+    own = fitting[torch.isin(labels[fitting], torch.tensor(list(special)))]
+    fitted = own_logits(vision.predict(net, views.train, own), special)
     result = {
         "test_logits": on_test[-1].clone(), "early_logits": on_test[at].clone(), "held_out_loss": held_loss,
         "test_curve": [conditional_accuracy(own_logits(z, special), dataset.test_labels, special) for z in on_test],
-        "train_accuracy": conditional_accuracy(own_logits(train_logits, special)[fitting], labels[fitting], special),
+        "train_accuracy": conditional_accuracy(fitted, labels[own], special),
         "correction": dustbin_correction(labels[fitting], special), "special": list(special),
         "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip
-    return result | ({"train_logits": train_logits} if kind == DUSTBIN else {})
+    return result | ({"train_logits": vision.predict(net, views.train)} if keep_train_logits else {})
 
 
 def own_logits(logits: torch.Tensor, special: Sequence[int]) -> torch.Tensor:

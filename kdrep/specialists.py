@@ -207,7 +207,7 @@ def reverse_problem(generalist, specialists, sets, asked) -> tuple[Callable, tup
 
 def fixed_point(generalist, specialists, sets, asked, rounds: int = 20_000) -> torch.Tensor:
     """What `combine` finds (N, C), slowly and by another way: q, put for the mean of p_g and the asked p_m with their
-    dustbins' mass spread in proportion to q, converges to the minimum."""
+    dustbins' mass spread in proportion to q, until that changes nothing, converges to the minimum."""
     q = generalist.double().clone().clamp(min=1e-12)
     outside, weights = 1 - membership(sets, q.shape[1]), asked.double()
     for _ in range(rounds):
@@ -217,7 +217,9 @@ def fixed_point(generalist, specialists, sets, asked, rounds: int = 20_000) -> t
             spread = p[:, -1:].double() * others / others.sum(1, keepdim=True)
             spread[:, list(own)] = p[:, :-1].double()
             total += weights[:, m, None] * spread
-        q = total / (1 + weights.sum(1, keepdim=True))
+        before, q = q, total / (1 + weights.sum(1, keepdim=True))
+        if (q - before).abs().max() < TINY:
+            break
     return q
 
 

@@ -20,7 +20,7 @@ def dataset():
 @pytest.fixture(scope="module")
 def generalist(dataset):
     recipe = Recipe(epochs=8, batch_size=64, learning_rate=3e-3)
-    return experts.train_generalist(dataset, recipe, shape=SHAPE, classes=20)
+    return experts.train_generalist(dataset, recipe, shape=SHAPE, classes=20, keep_train_logits=True)
 
 
 def test_a_specialist_starts_as_the_generalist_sees_its_classes():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kdrep import maxout
+from kdrep import fitnets, maxout
 from kdrep.maxout import CIFAR, CIFAR_TEACHER, FITNETS, MNIST, MNIST_STUDENT, MNIST_TEACHER, Conv, Full, MaxoutNet
 
 
@@ -37,6 +37,22 @@ def test_a_net_is_what_its_layers_say():
     hidden = torch.maximum(units[:, :4], units[:, 4:])
     torch.testing.assert_close(net(images)[0], hidden @ net.head.weight.T + net.head.bias)
     torch.testing.assert_close(net.hidden(images, 1).flatten(1), flat)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_lie_in_memory_pixel_by_pixel(channels):
+    images = torch.randn(2, channels, 4, 5)
+    found = fitnets.channels_last(images)
+    assert torch.equal(found, images)
+    assert found.stride() == (20 * channels, 1, 5 * channels, channels)
+
+
+@pytest.mark.parametrize(("kernel", "pad"), [(3, 1), (3, 3), (5, 3), (8, 3), (8, 4)])
+def test_a_layer_pads_as_much_as_it_says(kernel, pad):
+    net = MaxoutNet((Conv(2, kernel, pad),), (3, 9, 9), 4, seed=0)
+    images = torch.randn(2, 3, 9, 9)
+    pieces = torch.nn.functional.conv2d(images, net.linear[0].weight, padding=pad)
+    torch.testing.assert_close(net.hidden(images, 1), torch.maximum(pieces[:, :2], pieces[:, 2:]))
 
 
 def test_counts_by_hand():
