@@ -151,7 +151,7 @@ class Run:
 
 def begin(notebook: str, *, profile="auto", seeds=None, device="auto", data_dir=None, results_dir=None) -> Run:
     """Start a notebook: choose profile, device and precision, and say what was chosen."""
-    profile, device = choose_profile(profile), choose_device(device)
+    profile, device = choose_profile(profile, device), choose_device(device)
     torch.set_float32_matmul_precision("highest")
     precision = faster_precision(device)
     run = Run(

@@ -146,10 +146,10 @@ SETTINGS = {
 }
 
 
-def choose_profile(name: str = "auto") -> str:
-    """`auto` reads KDREP_PROFILE, else takes `full` with a GPU and `quick` without. Raises ValueError."""
+def choose_profile(name: str = "auto", device: str = "auto") -> str:
+    """`auto` reads KDREP_PROFILE, else takes `full` where the device is a GPU, `quick` elsewhere. Raises ValueError."""
     if name == "auto":
-        name = os.environ.get("KDREP_PROFILE") or ("full" if torch.cuda.is_available() else "quick")
+        name = os.environ.get("KDREP_PROFILE") or ("full" if choose_device(device) == "cuda" else "quick")
     if name not in PROFILES:
         raise ValueError(f"profile: must be one of auto, {', '.join(PROFILES)}, not {name!r}")
     return name

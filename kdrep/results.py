@@ -101,8 +101,8 @@ def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
     if need.kind == "at least":
         return verdict_of(value >= need.bound), f"{text}, at least {number(need.bound)} needed"
     if need.kind == "scale":
-        met = "met" if value >= need.bound else "too small"
-        return met, f"too small to tell: {text}, at least {number(need.bound)} needed"
+        met = value >= need.bound
+        return "met" if met else "too small", f"{'' if met else 'too small to tell: '}{text}, of {number(need.bound)}"
     if need.kind == "at most":
         return verdict_of(value <= need.bound), f"{text}, at most {number(need.bound)} needed"
     raise ValueError(f"need: unknown kind {need.kind!r} in a claim's needs")
