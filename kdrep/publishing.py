@@ -111,7 +111,7 @@ def has_failed(path: Path) -> bool:
         cells = json.loads(path.read_text())["cells"]
     except json.JSONDecodeError:
         return True
-    states = {cell["metadata"].get("papermill", {}).get("status", "completed") for cell in cells}
+    states = {cell.get("metadata", {}).get("papermill", {}).get("status", "completed") for cell in cells}
     failed = any(output.get("output_type") == "error" for cell in cells for output in cell.get("outputs", ()))
     return failed or bool(states - {"completed"})
 
