@@ -152,7 +152,7 @@ def publish(options) -> int:
     from kdrep import publishing, runs
 
     target = publishing.publish(Path(options.run).resolve())
-    print(f"published as {runs.shown(target)}; the README's table is up to date. Commit both.")
+    print(f"published as {runs.shown(target)}, with the README's table of this profile, if it has one. Commit both.")
     return 0
 
 

@@ -55,7 +55,7 @@ def arms(values: Mapping[str, Sequence[float]], label: str, published: Mapping[s
     figure, axis = plt.subplots(figsize=(7.5, 0.8 + 0.55 * len(values)))
     for i, (arm, seeds) in enumerate(values.items()):
         interval = mean_interval(seeds)
-        axis.plot(seeds, [i + 0.16] * len(seeds), "o", color="0.6", markersize=4)
+        axis.plot(seeds, [i - 0.2] * len(seeds), "o", color="0.6", markersize=4)
         if np.isfinite(interval.low):
             axis.plot([interval.low, interval.high], [i, i], color=SHADES[0], linewidth=2)
         axis.plot(interval.value, i, "s", color=SHADES[0], markersize=7)

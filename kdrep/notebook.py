@@ -75,11 +75,10 @@ class Run:
         return {key: value for key, value in given.items() if key in wanted} | dict(inputs)
 
     def stages(self, jobs: Mapping[str, dict], function: Callable, processes: int = 1) -> list[dict]:
-        """The results of independent stages, name by name with their inputs: here, on a CPU in so many processes that
-        share its cores, or on a Dask cluster."""
+        """The results of independent stages, name by name with their inputs: here, in so many processes that share the
+        machine, or on a Dask cluster."""
         listed = [parallel.Job(name, function, self.filled(function, inputs)) for name, inputs in jobs.items()]
-        here = processes if self.device == "cpu" else 1
-        results = parallel.run(self.folder / "stages", listed, processes=here)
+        results = parallel.run(self.folder / "stages", listed, processes=processes)
         self.stage_seconds += sum(result["seconds"] for result in results)
         return results
 
@@ -152,7 +151,7 @@ class Run:
 
 def begin(notebook: str, *, profile="auto", seeds=None, device="auto", data_dir=None, results_dir=None) -> Run:
     """Start a notebook: choose profile, device and precision, and say what was chosen."""
-    profile, device = choose_profile(profile), choose_device(device)
+    profile, device = choose_profile(profile, device), choose_device(device)
     torch.set_float32_matmul_precision("highest")
     precision = faster_precision(device)
     run = Run(

@@ -1,8 +1,11 @@
 """Independent stages: here, one after another or in processes, or on the workers of a Dask cluster."""
 
+import contextlib
 import multiprocessing
+import multiprocessing.connection
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import BaseContext
@@ -12,6 +15,11 @@ from typing import NamedTuple
 import torch
 
 from kdrep.stages import compute, run_stage, save, stage_path
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 RETRIES = 3  # more tries of a job that failed
 
@@ -28,8 +36,9 @@ def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, process
     """The results of all jobs, in their order; those that `folder` holds are not computed again.
 
     `scheduler` is the address of a Dask scheduler (tcp://host:port; $KDREP_SCHEDULER by default); without one the
-    jobs run here, in so many `processes` that share the cores: small nets leave most of them idle. Every result is
-    kept as soon as it is there, and a lost worker's job goes to another.
+    jobs run here, in so many `processes` (as many as there are cores, at most) that share the machine: small nets
+    leave most of its cores, or of its GPU, idle. Every result is kept as soon as it is there, and a lost worker's job
+    goes to another.
     """
     scheduler = scheduler or os.environ.get("KDREP_SCHEDULER")
     missing = [job for job in jobs if not stage_path(folder, *job).exists()]
@@ -42,9 +51,32 @@ def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, process
 
 def run_in_processes(folder: Path, jobs: Sequence[Job], processes: int) -> None:
     """Compute jobs in processes of this machine, and keep their results."""
+    processes = min(processes, len(jobs), os.cpu_count() or 1)
     threads = max(1, torch.get_num_threads() // processes)
-    with ProcessPoolExecutor(processes, prepared(jobs), torch.set_num_threads, (threads,)) as pool:
+    allow_open_files()
+    with ProcessPoolExecutor(processes, prepared(jobs), start_process, (threads,)) as pool:
         list(pool.map(run_job, [folder] * len(jobs), jobs))
+
+
+def allow_open_files() -> None:
+    """As many open files as the system allows: a tensor that is shared with a process is one, for as long as it lives,
+    and a thousand, the usual number, are fewer than a notebook shares."""
+    if resource:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(ValueError, OSError):  # macOS says "unlimited" and does not mean it
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def start_process(threads: int) -> None:
+    """Begin a process: so many threads, and an end when the notebook that started it dies."""
+    torch.set_num_threads(threads)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def prepared(jobs: Sequence[Job]) -> BaseContext:

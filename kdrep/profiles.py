@@ -89,7 +89,7 @@ SETTINGS = {
         large=dict(epochs=By(1, 10, 40), learning_rate=0.3, weight_decay=5e-4, **RESIDUAL),
         large_specialist=dict(epochs=By(1, 1, 2), learning_rate=0.05, weight_decay=5e-4, **RESIDUAL),
         large_epoch_size=By(256, 25_600, 40_960),
-        processes=By(1, 2, 1),
+        processes=By(1, 2, 6),
     ),
     "04_soft_targets": dict(
         slice=By((3, 10), None, None),
@@ -140,16 +140,16 @@ SETTINGS = {
         colour_epochs=By((1, 1), (5, 20), (3, 12)),
         mirrored=By(True, False, True),
         colour_seeds=By(1, 2, 3),
-        processes=By(1, 2, 1),
+        processes=By(1, 2, 6),
     ),
     "06_scorecard": dict(seeds=By(1, 1, 1)),
 }
 
 
-def choose_profile(name: str = "auto") -> str:
-    """`auto` reads KDREP_PROFILE, else takes `full` with a GPU and `quick` without. Raises ValueError."""
+def choose_profile(name: str = "auto", device: str = "auto") -> str:
+    """`auto` reads KDREP_PROFILE, else takes `full` where the device is a GPU, `quick` elsewhere. Raises ValueError."""
     if name == "auto":
-        name = os.environ.get("KDREP_PROFILE") or ("full" if torch.cuda.is_available() else "quick")
+        name = os.environ.get("KDREP_PROFILE") or ("full" if choose_device(device) == "cuda" else "quick")
     if name not in PROFILES:
         raise ValueError(f"profile: must be one of auto, {', '.join(PROFILES)}, not {name!r}")
     return name

@@ -94,7 +94,7 @@ def notebook_objections(folder: Path, notebook: str, fact: dict) -> list[str]:
         found.append(f"the executed notebook {runs.shown(path)} is missing")
     else:
         if has_failed(path):
-            found.append(f"{runs.shown(path)} holds a failed cell")
+            found.append(f"{runs.shown(path)} holds a cell that failed, or was not executed to its end")
         if path.stat().st_size > NOTEBOOK_LIMIT:
             found.append(f"{runs.shown(path)} is larger than {NOTEBOOK_LIMIT:,} bytes")
     for name in fact["figures"]:
@@ -105,12 +105,15 @@ def notebook_objections(folder: Path, notebook: str, fact: dict) -> list[str]:
 
 
 def has_failed(path: Path) -> bool:
-    """Whether an executed notebook holds a cell that failed, or was cut off while it was written."""
+    """Whether an executed notebook holds a cell that failed or was never finished, or was cut off while it was
+    written."""
     try:
         cells = json.loads(path.read_text())["cells"]
     except json.JSONDecodeError:
         return True
-    return any(output.get("output_type") == "error" for cell in cells for output in cell.get("outputs", ()))
+    states = {cell.get("metadata", {}).get("papermill", {}).get("status", "completed") for cell in cells}
+    failed = any(output.get("output_type") == "error" for cell in cells for output in cell.get("outputs", ()))
+    return failed or bool(states - {"completed"})
 
 
 def without_paths(text: str) -> str:

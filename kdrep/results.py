@@ -64,7 +64,9 @@ def judge(claim: Claim, rows: pd.DataFrame) -> Verdict:
         return Verdict("not run", "missing: " + "; ".join(missing), first)
     has_direction = any(need.kind == "above" for need in claim.needs)
     missed = "partly" if has_direction else "not reproduced"
-    for outcome, verdict in (("contradicted", "not reproduced"), ("open", "inconclusive"), ("failed", missed)):
+    for outcome, verdict in (
+        ("too small", "inconclusive"), ("contradicted", "not reproduced"), ("open", "inconclusive"), ("failed", missed)
+    ):  # fmt: skip
         deciding = [(need, text) for need, met, text in findings if met == outcome]
         if deciding:
             return Verdict(verdict, "; ".join(text for _, text in deciding), deciding[0][0])
@@ -74,7 +76,8 @@ def judge(claim: Claim, rows: pd.DataFrame) -> Verdict:
 
 
 def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
-    """Whether one need is met, failed, or (for a direction) open or contradicted; None if the row is missing."""
+    """Whether one need is met, failed, (for a direction) open or contradicted, or (for a scale) too small; None if the
+    row is missing."""
     chosen = rows[(rows["arm"] == need.arm) & (rows["quantity"] == need.quantity)]
     name = f"{need.arm}, {need.quantity}"
     if chosen.empty:
@@ -97,6 +100,9 @@ def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
         return verdict_of(met), f"{text}, published {number(published)}"
     if need.kind == "at least":
         return verdict_of(value >= need.bound), f"{text}, at least {number(need.bound)} needed"
+    if need.kind == "scale":
+        met = value >= need.bound
+        return "met" if met else "too small", f"{'' if met else 'too small to tell: '}{text}, of {number(need.bound)}"
     if need.kind == "at most":
         return verdict_of(value <= need.bound), f"{text}, at most {number(need.bound)} needed"
     raise ValueError(f"need: unknown kind {need.kind!r} in a claim's needs")

@@ -54,9 +54,13 @@ def compute(name: str, function: Callable, inputs: dict, checkpoint: Path | None
 
 
 def save(content: dict, path: Path) -> None:
-    """torch.save, written aside and renamed, so that a reader never sees half a file."""
+    """torch.save, written aside and renamed, so that a reader never sees half a file; interrupted, it leaves nothing."""
     aside = path.with_name(f"{path.name}.{os.getpid()}")
-    torch.save(content, aside)
+    try:
+        torch.save(content, aside)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
     os.replace(aside, path)
 
 

@@ -1,9 +1,12 @@
-"""Jobs on a cluster of two workers, one of which is killed, against the same jobs here."""
+"""Jobs in processes, and on a cluster of two workers, one of which is killed, against the same jobs here."""
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -57,3 +60,44 @@ def kill_first(marker):
     while not marker.exists() or not marker.read_text():
         time.sleep(0.05)
     os.kill(int(marker.read_text()), signal.SIGKILL)
+
+
+def dawdle(place, who):
+    """Leave this process's number, and go on for a minute."""
+    (Path(place) / f"{who}.pid").write_text(str(os.getpid()))
+    time.sleep(60)
+    return {}
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path):
+    script = (
+        "from pathlib import Path; import test_parallel as t; from kdrep import parallel\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "jobs = [parallel.Job(n, t.dawdle, dict(place=str(folder), who=n)) for n in 'ab']\n"
+        "if __name__ == '__main__': parallel.run(folder / 'stages', jobs, processes=2)\n"
+    )
+    (tmp_path / "start.py").write_text(script)
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)])
+    started = subprocess.Popen([sys.executable, tmp_path / "start.py"], env=os.environ | {"PYTHONPATH": paths})
+    numbers = [tmp_path / f"{name}.pid" for name in "ab"]
+    wait_until(lambda: all(path.exists() and path.read_text() for path in numbers))
+    started.kill()
+    started.wait()
+    wait_until(lambda: not any(is_alive(int(path.read_text())) for path in numbers))
+
+
+def wait_until(condition, seconds=60):
+    """Wait for a condition, and fail if it does not come true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def is_alive(number):
+    """Whether a process with this number runs."""
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -54,6 +54,15 @@ def test_without_rows_or_criterion_a_claim_is_not_run(claim):
     assert results.judge(Claim("H3.1", "3", "01_mnist", "open"), rows()).verdict == "not run"
 
 
+def test_a_small_experiment_decides_nothing_whatever_it_shows():
+    scale = Need("scale", "teacher", "test errors", 80)
+    small = Claim("H3.1", "3", "01_mnist", "made up", (), (GAP, scale))
+    for gap in ((60, 40, 80), (-5, -10, -1)):
+        verdict = results.judge(small, rows(gap=gap))
+        assert (verdict.verdict, verdict.shown) == ("inconclusive", scale)
+        assert "too small to tell" in verdict.basis
+
+
 def test_a_size_alone_that_is_missed_is_not_reproduced():
     only_size = Claim("H3.1", "3", "01_mnist", "made up", (), (TEACHER,))
     assert results.judge(only_size, rows(size=(90, 80, 100))).verdict == "not reproduced"
@@ -85,6 +94,8 @@ def test_the_scorecard_shows_what_decided(claim, made, shown):
         (Need("at least", "teacher", "test errors", 60), 59, "failed"),
         (Need("at most", "teacher", "test errors", 60), 60, "met"),
         (Need("at most", "teacher", "test errors", 60), 61, "failed"),
+        (Need("scale", "teacher", "test errors", 60), 60, "met"),
+        (Need("scale", "teacher", "test errors", 60), 59, "too small"),
     ],
 )
 def test_every_kind_of_need(claim, need, value, met):

@@ -5,9 +5,11 @@ import shutil
 
 import nbformat
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
 from kdrep import __main__, publishing, results, runner, runs
+from kdrep.profiles import choose_profile
 
 START = """
 from kdrep import notebook
@@ -58,10 +60,30 @@ def test_a_notebook_that_was_cut_off_while_written_is_executed_again(house, caps
     options = dict(name=None, seeds=None, device="cpu", fresh=False)
     runner.reproduce(["01"], "smoke", **options)
     executed = house / "run" / "notebooks" / "01_mnist.ipynb"
-    executed.write_text(executed.read_text()[:200])
-    assert runner.reproduce(["01"], "smoke", **options) == 0
-    assert not publishing.has_failed(executed)
+    whole = executed.read_text()
+    for cut in (whole[:200], whole.replace('"status": "completed"', '"status": "pending"', 1)):
+        executed.write_text(cut)
+        assert publishing.has_failed(executed)
+        assert runner.reproduce(["01"], "smoke", **options) == 0
+        assert not publishing.has_failed(executed)
     assert "done before, kept" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("profile", "real", "kept"), [("smoke", False, True), ("quick", False, False), ("quick", True, True)]
+)
+def test_what_was_measured_on_a_stand_in_is_tried_again(house, monkeypatch, profile, real, kept):
+    runner.reproduce(["01"], "smoke", name=None, seeds=None, device="cpu", fresh=False)
+    parameters = {"profile": profile, "seeds": None, "device": "cpu"}
+    fact = {"code": runner.notebook_code("01_mnist"), "parameters": parameters, "datasets": {"mnist": {"real": real}}}
+    monkeypatch.setattr(runner.runs, "read_parts", lambda folder: (None, {"01_mnist": fact}))
+    assert runner.finished(house / "run", "01_mnist", parameters) == kept
+
+
+def test_without_a_gpu_to_run_on_the_profile_is_quick(monkeypatch):
+    monkeypatch.delenv("KDREP_PROFILE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert (choose_profile("auto", "auto"), choose_profile("auto", "cpu")) == ("full", "quick")
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "/tmp/somewhere", "a/b"])
@@ -204,6 +226,6 @@ def test_publish_refuses_what_is_missing_or_failed(good_run):
     executed = good_run / "notebooks" / "01_mnist.ipynb"
     failed = {"cells": [{"outputs": [{"output_type": "error"}]}], "metadata": {}}
     executed.write_text(json.dumps(failed))
-    assert any("holds a failed cell" in text for text in publishing.objections(good_run))
+    assert any("a cell that failed" in text for text in publishing.objections(good_run))
     shutil.rmtree(executed.parent)
     assert any("executed notebook" in text for text in publishing.objections(good_run))

@@ -10,8 +10,9 @@ set -eu
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
 PROFILE=${PROFILE:-full}
+TARGET=${TARGET:-3.12}  # the other machine's Python
 # What is not part of torch's own installation; the machine's torch, torchvision and torchaudio are used as they are.
-WHEELS="papermill nbformat nbclient ipykernel ipywidgets jiwer safetensors seaborn scikit-learn"
+WHEELS="papermill nbformat nbclient ipykernel ipywidgets jiwer safetensors seaborn scikit-learn setuptools"
 
 pack() {
     target=$(realpath -m "$1")
@@ -25,7 +26,8 @@ pack() {
     for package in $WHEELS; do
         grep -m1 "^$package==" requirements.lock | cut -d' ' -f1
     done > "$work/wanted.txt"
-    "$PYTHON" -m pip download --quiet --only-binary :all: --dest "$work/kdrep/.wheels" -r "$work/wanted.txt" -c <(
+    "$PYTHON" -m pip download --quiet --only-binary :all: --python-version "$TARGET" --implementation cp \
+        --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 --dest "$work/kdrep/.wheels" -r "$work/wanted.txt" -c <(
         grep -oE '^[A-Za-z0-9_.-]+==[^\\]+' requirements.lock | grep -vE '^(torch|nvidia|triton)'
     )
     # torch and what comes with it are there already, and too large to carry.
