@@ -54,7 +54,7 @@ def compute(name: str, function: Callable, inputs: dict, checkpoint: Path | None
 
 
 def save(content: dict, path: Path) -> None:
-    """torch.save, written aside and renamed, so that a reader never sees half a file; interrupted, it leaves nothing."""
+    """torch.save, written aside and renamed, so that nobody sees half a file; interrupted, it leaves nothing."""
     aside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         torch.save(content, aside)
