@@ -20,6 +20,7 @@ COLUMNS = [
     "claim", "arm", "quantity", "value", "low", "high", "unit", "seeds", "published",
     "verdict", "dataset", "profile", "device", "seconds", "code",
 ]  # fmt: skip
+ROUNDING = 1e-15  # what is left of zero after a mean of differences
 MOST_FINDINGS = 8  # of a claim that a verdict shows
 NO_DATA = "none"  # the data set of claims that are mathematics
 VERDICTS = ("reproduced", "partly", "not reproduced", "inconclusive", "stand-in", "not run")
@@ -119,6 +120,7 @@ def number(value: float) -> str:
         return ""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
+    value = 0.0 if abs(value) < ROUNDING else value
     return f"{value:.4g}".replace("-", "−") if abs(value) < 10_000 else f"{value:,.0f}"
 
 

@@ -57,8 +57,7 @@ def test_a_killed_worker_does_not_lose_the_run(tmp_path):
 
 def kill_first(marker):
     """Kill the process that has left its number in `marker`."""
-    while not marker.exists() or not marker.read_text():
-        time.sleep(0.05)
+    wait_until(lambda: marker.exists() and marker.read_text())
     os.kill(int(marker.read_text()), signal.SIGKILL)
 
 
