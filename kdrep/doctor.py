@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from pathlib import Path
 
 import torch
 
@@ -12,7 +13,9 @@ from kdrep.data import DataError, folders, load_mnist
 from kdrep.profiles import choose_profile
 from kdrep.training import dtype_name, faster_precision
 
-DISK_NEEDED = 2e9
+DISK_NEEDED = {"smoke": 1e8, "quick": 3e9, "full": 4e10}
+SHARED_NEEDED = 5e8  # through which data go from a notebook to its processes
+SHARED = Path("/dev/shm")
 SOURCES = {"mnist": load_mnist, "digits": load_spoken_digits, "cifar10": load_cifar10, "cifar100": load_cifar100}
 
 
@@ -47,15 +50,14 @@ def machine_report() -> list[str]:
         f"  {facts['system']}, {facts['cpu']}, {facts['threads']} threads"
         + (f", {facts['gpu']}" if "gpu" in facts else ", no GPU")
     )
-    lines.append(f"  profile `auto` is {choose_profile()}; training runs in {dtype_name(faster_precision(device))}")
+    profile = choose_profile()
+    lines.append(f"  profile `auto` is {profile}; training runs in {dtype_name(faster_precision(device))}")
     for dtype in (torch.float32, torch.bfloat16):
         speed = matrix_speed(dtype, device)
         lines.append(f"  a 2048 matrix product in {dtype_name(dtype)}: {speed:,.0f} GFLOP/s")
-    free = shutil.disk_usage(runs.ROOT).free
-    lines.append(
-        f"  disk: {free / 1e9:,.0f} GB free"
-        + ("" if free > DISK_NEEDED else f"; a run needs {DISK_NEEDED / 1e9:.0f} GB: make room")
-    )
+    lines.append(space("disk", runs.ROOT, DISK_NEEDED[profile], "make room"))
+    if SHARED.exists():
+        lines.append(space("shared memory", SHARED, SHARED_NEEDED, "start the container with --shm-size=1g"))
     lines.append("packages")
     found = runs.versions()
     lines += [
@@ -63,6 +65,13 @@ def machine_report() -> list[str]:
         for name, version in found.items()
     ]
     return lines
+
+
+def space(what: str, folder: Path, needed: float, remedy: str) -> str:
+    """A line on the room in a folder, with the remedy if it is less than the bytes that are needed."""
+    free = shutil.disk_usage(folder).free
+    lack = "" if free > needed else f"; a run needs {needed / 1e9:,.1f} GB: {remedy}"
+    return f"  {what}: {free / 1e9:,.1f} GB free{lack}"
 
 
 def matrix_speed(dtype: torch.dtype, device: str, size: int = 2048) -> float:

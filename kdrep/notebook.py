@@ -149,15 +149,18 @@ class Run:
         return wrapped(as_table(card[card["notebook"] == self.notebook]))
 
 
-def begin(notebook: str, *, profile="auto", seeds=None, device="auto", data_dir=None, results_dir=None) -> Run:
-    """Start a notebook: choose profile, device and precision, and say what was chosen."""
+def begin(
+    notebook: str, *, profile="auto", seeds=None, device="auto", data_dir=None, results_dir=None, **own
+) -> Run:  # fmt: skip
+    """Start a notebook: choose profile, device and precision, and say what was chosen. `own` are the parameters that
+    no other notebook has: a run in which they differ from the notebook's defaults is another run."""
     profile, device = choose_profile(profile, device), choose_device(device)
     torch.set_float32_matmul_precision("highest")
     precision = faster_precision(device)
     run = Run(
         notebook, profile, device, precision, runs.run_folder(results_dir, profile), data_dir,
         settings(notebook, profile, seeds), notebook_code(notebook), *runs.git_state(),
-        {"profile": profile, "seeds": seeds, "device": device},
+        {"profile": profile, "seeds": seeds, "device": device} | own,
     )  # fmt: skip
     facts = runs.machine(device)
     hardware = facts.get("gpu", facts["cpu"])

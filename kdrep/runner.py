@@ -1,5 +1,6 @@
 """Executes notebooks through papermill: in order, with progress, going on after a failure."""
 
+import ast
 import contextlib
 import os
 import sys
@@ -15,6 +16,8 @@ from kdrep import runs
 from kdrep.profiles import SETTINGS, choose_device, choose_profile, settings
 from kdrep.publishing import has_failed
 from kdrep.results import NOTEBOOKS, as_table, notebook_code, scorecard
+
+QUIET = ["--log-level=ERROR"]  # a kernel of this machine alone need not warn that it is reached over plain TCP
 
 
 def choose_notebooks(names: list[str]) -> list[str]:
@@ -72,9 +75,18 @@ def finished(folder: Path, notebook: str, parameters: dict) -> bool:
         return False
     _, facts = runs.read_parts(folder)
     fact = facts.get(notebook)
-    if not fact or fact["code"] != notebook_code(notebook) or fact["parameters"] != parameters:
+    if not fact or fact["code"] != notebook_code(notebook):
+        return False
+    wanted = defaults(notebook) | parameters
+    if any(wanted.get(name) != value for name, value in fact["parameters"].items()):
         return False
     return parameters["profile"] == "smoke" or all(data["real"] for data in fact["datasets"].values())
+
+
+def defaults(notebook: str) -> dict:
+    """The values in a notebook's cell of parameters."""
+    found = papermill.inspect_notebook(NOTEBOOKS / f"{notebook}.ipynb")
+    return {name: ast.literal_eval(parameter["default"]) for name, parameter in found.items()}
 
 
 def execute(notebook: str, target: Path, parameters: dict) -> str | None:
@@ -84,7 +96,7 @@ def execute(notebook: str, target: Path, parameters: dict) -> str | None:
         with shown_progress():
             papermill.execute_notebook(
                 NOTEBOOKS / f"{notebook}.ipynb", target, parameters, kernel_name="python3", cwd=NOTEBOOKS,
-                progress_bar=sys.stderr.isatty(),
+                progress_bar=sys.stderr.isatty(), extra_arguments=QUIET,
             )  # fmt: skip
     except PapermillExecutionError as error:
         first_line = next((line for line in error.source.splitlines() if line.strip()), "")

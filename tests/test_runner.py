@@ -8,7 +8,7 @@ import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
-from kdrep import __main__, publishing, results, runner, runs
+from kdrep import __main__, doctor, publishing, results, runner, runs
 from kdrep.profiles import choose_profile
 
 START = """
@@ -78,6 +78,22 @@ def test_what_was_measured_on_a_stand_in_is_tried_again(house, monkeypatch, prof
     fact = {"code": runner.notebook_code("01_mnist"), "parameters": parameters, "datasets": {"mnist": {"real": real}}}
     monkeypatch.setattr(runner.runs, "read_parts", lambda folder: (None, {"01_mnist": fact}))
     assert runner.finished(house / "run", "01_mnist", parameters) == kept
+
+
+@pytest.mark.parametrize(("corpus", "kept"), [("digits", True), ("speechcommands", False)])
+def test_a_parameter_of_one_notebook_makes_another_run(tmp_path, monkeypatch, corpus, kept):
+    parameters = {"profile": "smoke", "seeds": None, "device": "cpu"}
+    fact = {"code": runner.notebook_code("02_speech"), "parameters": parameters | {"corpus": corpus}, "datasets": {}}
+    monkeypatch.setattr(runner.runs, "read_parts", lambda folder: (None, {"02_speech": fact}))
+    monkeypatch.setattr(runner, "has_failed", lambda path: False)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "02_speech.ipynb").touch()
+    assert runner.finished(tmp_path, "02_speech", parameters) == kept
+
+
+def test_a_lack_of_room_is_said_with_its_remedy(tmp_path):
+    assert doctor.space("disk", tmp_path, 1.0, "make room").endswith("GB free")
+    assert doctor.space("disk", tmp_path, 1e18, "make room").endswith("a run needs 1,000,000,000.0 GB: make room")
 
 
 def test_without_a_gpu_to_run_on_the_profile_is_quick(monkeypatch):
