@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import NamedTuple
@@ -50,12 +51,19 @@ def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, process
 
 
 def run_in_processes(folder: Path, jobs: Sequence[Job], processes: int) -> None:
-    """Compute jobs in processes of this machine, and keep their results."""
+    """Compute jobs in processes of this machine, and keep their results. Raises RuntimeError if one of the processes
+    ends before its job does."""
     processes = min(processes, len(jobs), os.cpu_count() or 1)
     threads = max(1, torch.get_num_threads() // processes)
     allow_open_files()
     with ProcessPoolExecutor(processes, prepared(jobs), start_process, (threads,)) as pool:
-        list(pool.map(run_job, [folder] * len(jobs), jobs))
+        try:
+            list(pool.map(run_job, [folder] * len(jobs), jobs))
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                "a training process was killed, perhaps because memory ran out, or shared memory, through which the "
+                "data go to it (in a container: --shm-size=1g); finished stages are kept, the same command goes on"
+            ) from error
 
 
 def allow_open_files() -> None:

@@ -42,6 +42,18 @@ def test_processes_keep_the_same_results(tmp_path):
     assert all(torch.equal(a["value"], b["value"]) for a, b in zip(one, two, strict=True))
 
 
+def test_a_killed_process_is_named_and_what_is_finished_kept(tmp_path):
+    marker = tmp_path / "marker"
+    killer = threading.Thread(target=kill_first, args=(marker,))
+    killer.start()
+    with pytest.raises(RuntimeError, match="a training process was killed"):
+        parallel.run(tmp_path / "stages", jobs(marker, 60.0), processes=2)
+    killer.join()
+    again = parallel.run(tmp_path / "stages", jobs(marker, 0.0))
+    here = parallel.run(tmp_path / "here", jobs(tmp_path / "other", 0.0))
+    assert all(torch.equal(a["value"], b["value"]) for a, b in zip(here, again, strict=True))
+
+
 def test_a_killed_worker_does_not_lose_the_run(tmp_path):
     distributed = pytest.importorskip("distributed")
     marker = tmp_path / "marker"
