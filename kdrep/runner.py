@@ -39,6 +39,7 @@ def reproduce(
 ) -> int:
     """Execute the notebooks into results/runs/<name>/, print the scorecard, and return the exit status."""
     profile, notebooks = choose_profile(profile, device), choose_notebooks(notebooks)
+    parameters = {"profile": profile, "seeds": seeds, "device": choose_device(device)}
     for notebook in notebooks:
         settings(notebook, profile, seeds)  # what is wrong is said before anything is executed
     folder = runs.run_folder(runs.named_folder(name) if name else None, profile)
@@ -48,7 +49,6 @@ def reproduce(
     if os.environ.get("KDREP_DATA"):  # the kernels start in another folder
         os.environ["KDREP_DATA"] = str(Path(os.environ["KDREP_DATA"]).resolve())
     os.environ.setdefault("KDREP_COMMAND", "python -m kdrep " + " ".join(sys.argv[1:]))
-    parameters = {"profile": profile, "seeds": seeds, "device": choose_device(device)}
     failures = []
     for number, notebook in enumerate(notebooks, start=1):
         head = f"[{number}/{len(notebooks)}] {notebook}"
