@@ -79,12 +79,12 @@ def by_cover(table: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def by_count(values: np.ndarray, levels: Mapping[str, float]) -> plt.Figure:
-    """Accuracy (seeds, M + 1) over the number of specialists, with other accuracies as horizontal lines."""
+def by_count(counts: Sequence[int], values: np.ndarray, levels: Mapping[str, float]) -> plt.Figure:
+    """Accuracy (seeds, counts) over the number of specialists, with other accuracies as horizontal lines."""
     figure, axis = plt.subplots()
     for seed, line in enumerate(values):
-        axis.plot(range(len(line)), line, color="0.7", linewidth=1, label="one seed" if seed == 0 else None)
-    axis.plot(range(values.shape[1]), values.mean(0), color=SHADES[0], marker="o", label="generalist + specialists")
+        axis.plot(counts, line, color="0.7", linewidth=1, label="one seed" if seed == 0 else None)
+    axis.plot(counts, values.mean(0), color=SHADES[0], marker="o", label="generalist + specialists")
     for i, (name, level) in enumerate(levels.items(), start=1):
         axis.axhline(level, color=SHADES[i], linestyle=LINES[i], label=name)
     axis.set(xlabel="number of specialists", ylabel="test accuracy, %")

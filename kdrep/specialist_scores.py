@@ -10,6 +10,8 @@ from kdrep.experts import conditional_accuracy, corrected, own_logits, together
 from kdrep.statistics import Interval, mean_interval, paired, trend
 
 BINS = 10
+LEAST = 1e-12  # probability
+MOST_COUNTS = 11  # numbers of specialists that are tried
 
 
 def right(answers: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
@@ -131,15 +133,23 @@ def dustbin_reliability(specialists: Sequence[dict], sets, labels: torch.Tensor,
 
 def by_count(
     generalist: dict, specialists: Sequence[dict], sets: Sequence[Sequence[int]], labels: torch.Tensor, seed: int
-) -> np.ndarray:
-    """Accuracy (M + 1,) in per cent of the generalist with the first 0, 1, ... M specialists, in a random order."""
+) -> dict:
+    """`accuracy` in per cent of the generalist with the first `counts` specialists, from none to all, in a random
+    order."""
     order = np.random.default_rng(seed).permutation(len(sets))
+    counts = np.unique(np.linspace(0, len(sets), MOST_COUNTS).round().astype(int))
     values = [right(generalist["test_logits"], labels).mean()]
-    for count in range(1, len(order) + 1):
+    for count in counts[1:]:
         chosen = order[:count]
         q = together(generalist, [specialists[m] for m in chosen], [sets[m] for m in chosen])
         values.append(right(q, labels).mean())
-    return np.array(values)
+    return {"counts": counts.tolist(), "accuracy": [float(value) for value in values]}
+
+
+def training_answers(generalist: dict, specialists: Sequence[dict], sets: Sequence[Sequence[int]]) -> dict:
+    """What generalist and specialists together say about the training images, as `logits` (N, C)."""
+    q = together(generalist, specialists, sets, part="train_logits")
+    return {"logits": torch.log(q.clamp(min=LEAST)).float()}
 
 
 def example_clusters(sets: Sequence[Sequence[int]], clusters: np.ndarray, names: Sequence[str]) -> pd.DataFrame:

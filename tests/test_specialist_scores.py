@@ -32,6 +32,25 @@ def test_by_cover_counts_changes_where_specialists_cover():
     assert slope.value == pytest.approx(25)  # from 10 points with one specialist to 35 with two
 
 
+def test_the_gain_by_number_goes_from_none_to_all():
+    labels = torch.tensor([0, 1, 2, 3])
+    generalist = {
+        part: torch.tensor([[0.0, 0.1, -5.0, -5.0]] * 2 + [[-5.0, -5.0, 0.1, 0.0]] * 2)
+        for part in ("test_logits", "train_logits")
+    }
+    sure = torch.tensor([[5.0, -5.0, -5.0], [-5.0, 5.0, -5.0], [-5.0, -5.0, 5.0], [-5.0, -5.0, 5.0]])
+    sets = [[0, 1]] * 25
+    specialists = [{"test_logits": sure, "train_logits": sure, "special": own, "correction": 0.0} for own in sets]
+    found = scores.by_count(generalist, specialists, sets, labels, 0)
+    assert found["counts"][0] == 0
+    assert found["counts"][-1] == 25
+    assert len(found["counts"]) == len(found["accuracy"]) == scores.MOST_COUNTS
+    assert found["accuracy"][0] == 50
+    assert found["accuracy"][-1] == 75
+    logits = scores.training_answers(generalist, specialists, sets)["logits"]
+    assert logits.argmax(1).tolist() == [0, 1, 2, 2]
+
+
 def test_no_change_is_no_trend():
     labels = torch.arange(4).repeat_interleave(5)
     before = np.full(20, 100.0)
