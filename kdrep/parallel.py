@@ -22,8 +22,6 @@ try:
 except ImportError:  # Windows
     resource = None
 
-RETRIES = 3  # more tries of a job that failed
-
 
 class Job(NamedTuple):
     """A stage that depends on no other of its batch."""
@@ -38,8 +36,8 @@ def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, process
 
     `scheduler` is the address of a Dask scheduler (tcp://host:port; $KDREP_SCHEDULER by default); without one the
     jobs run here, in so many `processes` (as many as there are cores, at most) that share the machine: small nets
-    leave most of its cores, or of its GPU, idle. Every result is kept as soon as it is there, and a lost worker's job
-    goes to another.
+    leave most of its cores, or of its GPU, idle. Every result is kept as soon as it is there. The job of a cluster's
+    worker that is lost goes to another one; a process that is lost here is a RuntimeError.
     """
     scheduler = scheduler or os.environ.get("KDREP_SCHEDULER")
     missing = [job for job in jobs if not stage_path(folder, *job).exists()]
@@ -62,7 +60,7 @@ def run_in_processes(folder: Path, jobs: Sequence[Job], processes: int) -> None:
         except BrokenProcessPool as error:
             raise RuntimeError(
                 "a training process was killed, perhaps because memory ran out, or shared memory, through which the "
-                "data go to it (in a container: --shm-size=1g); finished stages are kept, the same command goes on"
+                "data go to it (in a container: --shm-size=8g); finished stages are kept, the same command goes on"
             ) from error
 
 
@@ -112,8 +110,14 @@ def submit(folder: Path, jobs: Sequence[Job], scheduler: str) -> None:
     with Client(scheduler, timeout=30) as client:
         # A worker with a GPU is started with `--resources GPU=1` and then takes one job at a time.
         gpu = any("GPU" in w.get("resources", {}) for w in client.scheduler_info(n_workers=-1)["workers"].values())
-        options = dict(retries=RETRIES, pure=False, resources={"GPU": 1} if gpu else None)
+        options = dict(pure=False, resources={"GPU": 1} if gpu else None)
         # Every job carries its own data: what is scattered once is lost with the worker that holds it.
         futures = {client.submit(compute, *job, None, **options): stage_path(folder, *job) for job in jobs}
+        failed = []
         for future in as_completed(futures):
-            save(future.result(), futures[future])
+            if future.status == "finished":
+                save(future.result(), futures[future])
+            else:
+                failed.append(future)
+        for future in failed:
+            future.result()  # raises what went wrong

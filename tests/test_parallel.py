@@ -67,6 +67,48 @@ def test_a_killed_worker_does_not_lose_the_run(tmp_path):
     assert len(list((tmp_path / "there").glob("*.pt"))) == 4
 
 
+def faulty(seed, marker):
+    """A job that fails if it is the first."""
+    if seed == 0:
+        with open(marker, "a") as tries:
+            tries.write("tried\n")
+        raise ValueError("the loss is not finite")
+    return {"value": seed}
+
+
+def test_a_job_that_fails_on_a_cluster_is_tried_once_and_the_others_are_kept(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    marker = tmp_path / "marker"
+    own = [parallel.Job(f"job {seed}", faulty, dict(seed=seed, marker=str(marker))) for seed in range(4)]
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        pytest.raises(ValueError, match="not finite"),
+    ):
+        parallel.run(tmp_path / "stages", own, cluster.scheduler_address)
+    assert marker.read_text() == "tried\n"
+    assert len(list((tmp_path / "stages").glob("*.pt"))) == 3
+
+
+def test_more_tensors_than_open_files_are_shared_with_processes(tmp_path):
+    resource = pytest.importorskip("resource")
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, usual[1]))
+    own = [
+        parallel.Job(f"sum {j}", total, dict(tensors=[torch.full((3,), float(100 * j + i)) for i in range(200)]))
+        for j in range(3)
+    ]
+    try:
+        found = parallel.run(tmp_path, own, processes=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+    assert [r["value"] for r in found] == [3.0 * sum(100 * j + i for i in range(200)) for j in range(3)]
+
+
+def total(tensors):
+    """Their sum."""
+    return {"value": float(torch.stack(tensors).sum())}
+
+
 def kill_first(marker):
     """Kill the process that has left its number in `marker`."""
     wait_until(lambda: marker.exists() and marker.read_text())
