@@ -38,7 +38,10 @@ lint: $(READY) ## check style and formatting
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_distillation.ipynb
 
-data doctor scorecard: $(READY) ## fetch and verify data; say what is missing; print the scorecard
+data: ## fetch the data sets, verify and list them
+doctor: ## what this machine has, lacks, and what to do about it
+scorecard: ## print the scorecard of a run
+data doctor scorecard: $(READY)
 	$(BIN)/python -m kdrep $@
 
 benchmark: $(READY) ## time the training loop against a textbook loop, and populations against single nets
