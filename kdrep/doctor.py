@@ -14,7 +14,7 @@ from kdrep.profiles import choose_profile
 from kdrep.training import dtype_name, faster_precision
 
 DISK_NEEDED = {"smoke": 1e8, "quick": 3e9, "full": 4e10}
-SHARED_NEEDED = 5e8  # through which data go from a notebook to its processes
+SHARED_NEEDED = {"smoke": 1e8, "quick": 5e8, "full": 8e9}  # through which data go from a notebook to its processes
 SHARED = Path("/dev/shm")
 SOURCES = {"mnist": load_mnist, "digits": load_spoken_digits, "cifar10": load_cifar10, "cifar100": load_cifar100}
 
@@ -57,7 +57,7 @@ def machine_report() -> list[str]:
         lines.append(f"  a 2048 matrix product in {dtype_name(dtype)}: {speed:,.0f} GFLOP/s")
     lines.append(space("disk", runs.ROOT, DISK_NEEDED[profile], "make room"))
     if SHARED.exists():
-        lines.append(space("shared memory", SHARED, SHARED_NEEDED, "start the container with --shm-size=1g"))
+        lines.append(space("shared memory", SHARED, SHARED_NEEDED[profile], "start the container with --shm-size=8g"))
     lines.append("packages")
     found = runs.versions()
     lines += [

@@ -10,7 +10,7 @@ PROFILES = ("smoke", "quick", "full")
 
 
 # What a dry run (KDREP_DRY=1) takes from smoke: whatever says how much and how long.
-LENGTHS = ("slice", "digits", "seeds", "members", "copies", "epochs", "epoch_size", "images", "few", "steps", "count")
+LENGTHS = ("slice", "digits", "seeds", "members", "copies", "epochs", "epoch_size", "images", "few", "steps")
 
 
 class By(NamedTuple):

@@ -3,24 +3,27 @@
 #
 #   tools/full.sh pack FILE.tar     here: code, data and the wheels that a bare torch installation lacks, in one file
 #   tools/full.sh run [SECONDS]     there, where FILE.tar was unpacked: go on with the run, for at most so long (540)
+#   tools/full.sh collect FILE.tar  there: what was measured, in one file; unpack it here under results/runs
 #
 # `run` exits with 0 when everything is done and with 75 when it must be called again: finished stages and notebooks are
-# kept, and a stage that was cut off goes on from its checkpoint. PROFILE=smoke tries it out.
+# kept, and a stage that was cut off goes on from its checkpoint. NOTEBOOK="05 06" runs some notebooks alone;
+# PROFILE=smoke DEVICE=auto tries it out where there is no GPU.
 set -eu
+file=$(realpath -m "${2:-.}")
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
 PROFILE=${PROFILE:-full}
+DEVICE=${DEVICE:-cuda}
 TARGET=${TARGET:-3.12}  # the other machine's Python
 # What is not part of torch's own installation; the machine's torch, torchvision and torchaudio are used as they are.
 WHEELS="papermill nbformat nbclient ipykernel ipywidgets jiwer safetensors seaborn scikit-learn setuptools"
 
 pack() {
-    target=$(realpath -m "$1")
     data=${KDREP_DATA:-data}
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     git clone --quiet --depth 1 "file://$PWD" "$work/kdrep"
-    for set in mnist MNIST fsdd cifar10 cifar100 cifar-10-batches-py cifar-100-python; do
+    for set in MNIST fsdd cifar10 cifar100 cifar-10-batches-py cifar-100-python svhn; do
         if [ -d "$data/$set" ]; then cp -rL "$data/$set" "$work/kdrep/data/"; fi
     done
     for package in $WHEELS; do
@@ -32,8 +35,8 @@ pack() {
     )
     # torch and what comes with it are there already, and too large to carry.
     rm -f "$work"/kdrep/.wheels/{torch,nvidia,triton}*.whl
-    tar -cf "$target" -C "$work" kdrep
-    du -h "$target"
+    tar -cf "$file" -C "$work" kdrep
+    du -h "$file"
 }
 
 run() {
@@ -44,7 +47,8 @@ run() {
         touch .wheels/.installed
     fi
     status=0
-    KDREP_OFFLINE=1 timeout --signal=INT --kill-after=20 "$limit" "$PYTHON" -m kdrep reproduce --profile "$PROFILE" || status=$?
+    KDREP_OFFLINE=1 timeout --signal=INT --kill-after=20 "$limit" "$PYTHON" -m kdrep reproduce ${NOTEBOOK:-} \
+        --profile "$PROFILE" --device "$DEVICE" || status=$?
     if [ "$status" -eq 124 ] || [ "$status" -eq 130 ] || [ "$status" -eq 137 ]; then
         echo "more is left: call tools/full.sh run again"
         exit 75
@@ -52,8 +56,15 @@ run() {
     exit "$status"
 }
 
+collect() {
+    test -d "results/runs/$PROFILE" || { echo "results/runs/$PROFILE is not there: tools/full.sh run makes it" >&2; exit 1; }
+    # What the stages hold is large, and needed only to go on there.
+    tar -czf "$file" -C results/runs --exclude stages "$PROFILE"
+    du -h "$file"
+}
+
 case "${1:-}" in
-    pack) pack "${2:?name the file to write, e.g. tools/full.sh pack kdrep.tar}" ;;
+    pack | collect) : "${2:?name the file to write, e.g. tools/full.sh $1 kdrep.tar}"; "$1" ;;
     run) run "${2:-540}" ;;
-    *) sed -n '2,8p' "$0" | sed 's/^# \{0,1\}//'; exit 2 ;;
+    *) sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; exit 2 ;;
 esac
