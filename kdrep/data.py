@@ -163,7 +163,10 @@ def download_mnist(folder: Path) -> Dataset:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="download-") as aside, quick_to_give_up():
         MNIST(aside, download=True)
-        dataset = read_mnist(Path(aside))
+        try:
+            dataset = read_mnist(Path(aside))
+        except DataError as error:
+            raise OSError("what was downloaded is not the published MNIST") from error
         target = folder / "MNIST" / "raw"
         target.mkdir(parents=True, exist_ok=True)
         for name in MNIST_MD5:

@@ -6,7 +6,7 @@ import multiprocessing.connection
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import BaseContext
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import torch
 
-from kdrep.stages import compute, run_stage, save, stage_path
+from kdrep.stages import compute, keep, load, save, stage_path
 
 try:
     import resource
@@ -40,23 +40,27 @@ def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, process
     worker that is lost goes to another one; a process that is lost here is a RuntimeError.
     """
     scheduler = scheduler or os.environ.get("KDREP_SCHEDULER")
-    missing = [job for job in jobs if not stage_path(folder, *job).exists()]
-    if scheduler:
-        submit(folder, missing, scheduler)
+    paths = [stage_path(folder, *job) for job in jobs]
+    missing = {path: job for path, job in zip(paths, jobs, strict=True) if not path.exists()}
+    if scheduler and missing:
+        submit(missing, scheduler)
     elif processes > 1 and len(missing) > 1:
-        run_in_processes(folder, missing, processes)
-    return [run_stage(folder, job.name, job.function, **job.inputs) for job in jobs]
+        run_in_processes(missing, processes)
+    else:
+        for path, job in missing.items():
+            keep(path, *job)
+    return [load(path) for path in paths]
 
 
-def run_in_processes(folder: Path, jobs: Sequence[Job], processes: int) -> None:
+def run_in_processes(jobs: Mapping[Path, Job], processes: int) -> None:
     """Compute jobs in processes of this machine, and keep their results. Raises RuntimeError if one of the processes
     ends before its job does."""
     processes = min(processes, len(jobs), os.cpu_count() or 1)
     threads = max(1, torch.get_num_threads() // processes)
     allow_open_files()
-    with ProcessPoolExecutor(processes, prepared(jobs), start_process, (threads,)) as pool:
+    with ProcessPoolExecutor(processes, prepared(jobs.values()), start_process, (threads,)) as pool:
         try:
-            list(pool.map(run_job, [folder] * len(jobs), jobs))
+            list(pool.map(run_job, jobs, jobs.values()))
         except BrokenProcessPool as error:
             raise RuntimeError(
                 "a training process was killed, perhaps because memory ran out, or shared memory, through which the "
@@ -85,7 +89,7 @@ def start_process(threads: int) -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def prepared(jobs: Sequence[Job]) -> BaseContext:
+def prepared(jobs: Iterable[Job]) -> BaseContext:
     """How processes start: on Linux as copies of one that has imported the jobs' code, which takes four seconds; where
     copying is not safe, each imports it itself."""
     if sys.platform != "linux":
@@ -95,24 +99,23 @@ def prepared(jobs: Sequence[Job]) -> BaseContext:
     return context
 
 
-def run_job(folder: Path, job: Job) -> None:
+def run_job(path: Path, job: Job) -> None:
     """Compute one job and keep its result."""
-    run_stage(folder, job.name, job.function, **job.inputs)
+    keep(path, *job)
 
 
-def submit(folder: Path, jobs: Sequence[Job], scheduler: str) -> None:
+def submit(jobs: Mapping[Path, Job], scheduler: str) -> None:
     """Compute jobs on a cluster, and keep their results."""
     try:
         from distributed import Client, as_completed
     except ImportError as error:
         raise RuntimeError("a scheduler needs dask.distributed: pip install 'kdrep[cluster]'") from error
-    folder.mkdir(parents=True, exist_ok=True)
     with Client(scheduler, timeout=30) as client:
         # A worker with a GPU is started with `--resources GPU=1` and then takes one job at a time.
         gpu = any("GPU" in w.get("resources", {}) for w in client.scheduler_info(n_workers=-1)["workers"].values())
         options = dict(pure=False, resources={"GPU": 1} if gpu else None)
         # Every job carries its own data: what is scattered once is lost with the worker that holds it.
-        futures = {client.submit(compute, *job, None, **options): stage_path(folder, *job) for job in jobs}
+        futures = {client.submit(compute, *job, None, **options): path for path, job in jobs.items()}
         failed = []
         for future in as_completed(futures):
             if future.status == "finished":

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import pandas as pd
 from kdrep import papers
 from kdrep.papers import CLAIMS, Claim, Need
 from kdrep.profiles import PROFILES, settings
-from kdrep.stages import canonical, code_fingerprint, imports_of
+from kdrep.stages import aside, canonical, code_fingerprint, imports_of
 from kdrep.statistics import Interval
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -207,11 +206,9 @@ def notebook_code(notebook: str) -> str:
 
 
 def write_aside(path: Path, text: str) -> None:
-    """Write a text file aside and rename it, so that nobody reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text)
-    os.replace(aside, path)
+    """Write a text file, of which nobody reads half."""
+    with aside(path) as part:
+        part.write_text(text)
 
 
 def read_rows(path: Path) -> pd.DataFrame:

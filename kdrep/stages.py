@@ -1,6 +1,7 @@
 """Stages: named computations whose results are kept under a key made of all their inputs."""
 
 import ast
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -9,7 +10,7 @@ import json
 import os
 import pickle
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -30,12 +31,17 @@ def run_stage(folder: Path, name: str, function: Callable, **inputs) -> dict:
     and plain values; `seconds`, what it took, is added unless the function says it.
     """
     path = stage_path(folder, name, function, inputs)
+    keep(path, name, function, inputs)
+    return load(path)
+
+
+def keep(path: Path, name: str, function: Callable, inputs: dict) -> None:
+    """Compute a stage and keep its result, unless it is kept already."""
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint = path.with_suffix(".checkpoint")
         save(compute(name, function, inputs, checkpoint), path)
         checkpoint.unlink(missing_ok=True)
-    return load(path)
 
 
 def stage_path(folder: Path, name: str, function: Callable, inputs: dict) -> Path:
@@ -54,14 +60,21 @@ def compute(name: str, function: Callable, inputs: dict, checkpoint: Path | None
 
 
 def save(content: dict, path: Path) -> None:
-    """torch.save, written aside and renamed, so that nobody sees half a file; interrupted, it leaves nothing."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    """torch.save, of which nobody sees half a file."""
+    with aside(path) as part:
+        torch.save(content, part)
+
+
+@contextlib.contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """A file to write beside `path`, whose place it takes at the end; interrupted, it leaves nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        torch.save(content, aside)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-    os.replace(aside, path)
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load(path: Path) -> dict:

@@ -48,14 +48,6 @@ def shares(part: Sequence[float], whole: Sequence[float]) -> Interval:
     return mean_interval(part / np.where(whole > 0, whole, np.inf))
 
 
-def over_cases(errors: int, cases: int) -> Interval:
-    """Number of errors among test cases with the exact (Clopper-Pearson) interval, as counts."""
-    if not 0 <= errors <= cases or cases < 1:
-        raise ValueError(f"errors: must lie between 0 and the {cases} cases, not {errors}")
-    limits = stats.binomtest(int(errors), int(cases)).proportion_ci(LEVEL, method="exact")
-    return Interval(float(errors), limits.low * cases, limits.high * cases)
-
-
 class McNemar(NamedTuple):
     """Cases that only the first, only the second classifier gets wrong, and the two-sided p."""
 

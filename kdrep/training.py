@@ -8,16 +8,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import torch
+from torch import nn
 from tqdm.auto import tqdm
 
-from kdrep.population import Population
 from kdrep.stages import load, save
 
 CLEARLY = 1.3  # times as fast is clearly faster
 CHECKPOINT_EVERY = 15  # seconds: what a killed run may lose
+CHECKPOINT_SHARE = 0.1  # of the time, at most, for checkpoints
 
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 DECAYS = ("linear", "cosine", "constant")
@@ -43,11 +44,12 @@ class Training(NamedTuple):
 class Recipe:
     """How a net is trained: everything that a reader may want to change, and part of its stage's key.
 
-    `decay` is the shape in which the rate falls to zero; `max_norm` bounds the Euclidean norm of every hidden unit's
-    incoming weights, `max_gradient` that of the whole gradient, all members together; `dropout` is the rate of every
-    layer's input; `jitter` is in pixels; `weight_decay` is for sgd and adamw, `nesterov` for sgd, `smoothing` and
-    `epsilon`, which is added to the root mean square of the gradients, for rmsprop. With `patience`, training stops
-    after so many epochs without a lower mean of what is observed, and ends with the weights that had the lowest.
+    `decay` is the shape in which the rate falls to zero, unless it is `constant`; `max_norm` bounds the Euclidean norm
+    of every hidden unit's incoming weights, `max_gradient` that of the whole gradient, all members together; `dropout`
+    is the rate of every layer's input; `jitter` is in pixels; `weight_decay` is for sgd and adamw, `nesterov` for sgd,
+    `smoothing` and `epsilon`, which is added to the root mean square of the gradients, for rmsprop. With `patience`,
+    training stops after so many epochs without a lower mean of what is observed, and ends with the weights that had
+    the lowest.
     """
 
     epochs: int
@@ -128,7 +130,7 @@ def rate_factor(progress: float, recipe: Recipe) -> float:
 
 
 def train(
-    population: Population,
+    population: nn.Module,
     inputs: Inputs,
     loss: Loss,
     recipe: Recipe,
@@ -137,14 +139,14 @@ def train(
     seed: int,
     precision: torch.dtype = torch.float32,
     rate_shares: Sequence[float] | None = None,
-    observe: Callable[[Population], torch.Tensor] | None = None,
+    observe: Callable[[nn.Module], torch.Tensor] | None = None,
     anneal: Callable[[float], None] | None = None,
     checkpoint: Path | None = None,
     label: str = "training",
 ) -> Training:
-    """Train every member on the same batches.
+    """Train every member of a population, or one net that gives outputs (1, B, ...), on the same batches.
 
-    `inputs(index, generator)` gives a batch (B, features), `loss(logits, index)` the losses (M,); `examples` (n,)
+    `inputs(index, generator)` gives a batch (B, ...), `loss(logits, index)` the losses (M,); `examples` (n,)
     are the indices to train on, or a function that draws as many anew for every epoch; `rate_shares` (M,) scale the
     learning rate of each member. `observe(population)` is called after every epoch, in evaluation mode, and gives a
     tensor to keep. `anneal(progress)` is called before every step with the share of the training that is done.
@@ -161,44 +163,29 @@ def train(
     generator = torch.Generator(device).manual_seed(seed)
     optimizer = make_optimizer(population, recipe)
     shares = None if rate_shares is None else torch.tensor(rate_shares, device=device)
+    step = make_step(population, optimizer, inputs, loss, recipe, generator, precision, shares, anneal)
     state = load_checkpoint(checkpoint, population, optimizer, generator)
     history, start = state["history"], time.monotonic() - state["seconds"]
-    saved = time.monotonic()
+    due = time.monotonic() + CHECKPOINT_EVERY
     bar = tqdm(total=recipe.epochs, initial=len(history), desc=label, unit="epoch", leave=False, file=progress_file())
     population.train()
     for epoch in range(len(history), recipe.epochs):
         if ran_out(state["observed"], recipe.patience):
             break
-        total = torch.zeros(len(population), device=device)
         drawn = examples(generator) if callable(examples) else examples
-        steps = math.ceil(len(drawn) / recipe.batch_size)
         order = drawn[torch.randperm(len(drawn), generator=generator, device=device)]
-        for step, index in enumerate(order.split(recipe.batch_size)):
-            progress = (epoch * steps + step) / (recipe.epochs * steps)
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * rate_factor(progress, recipe)
-            if anneal:
-                anneal(progress)
-            batch = inputs(index, generator)
-            with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
-                logits = population(batch)
-            losses = loss(logits.float(), index)
-            optimizer.zero_grad(set_to_none=True)
-            losses.sum().backward()
-            if recipe.max_gradient:
-                torch.nn.utils.clip_grad_norm_(population.parameters(), recipe.max_gradient, foreach=True)
-            update(population, optimizer, shares)
-            if recipe.max_norm:
-                population.limit_norms(recipe.max_norm)
-            total += losses.detach()
-        history.append(check_finite(total / steps, label, epoch))
+        batches, total = order.split(recipe.batch_size), torch.zeros(len(population), device=device)
+        for done, index in enumerate(batches, start=epoch * len(batches)):
+            total += step(index, done / (recipe.epochs * len(batches)))
+        history.append(check_finite(total / len(batches), label, epoch))
         if observe:
             state["observed"].append(observation(population, observe))
             if recipe.patience and lowest(state["observed"]) == epoch:
                 state["best"] = {name: value.clone() for name, value in population.state_dict().items()}
-        if checkpoint and time.monotonic() - saved > CHECKPOINT_EVERY:
-            saved = time.monotonic()
-            save_checkpoint(checkpoint, population, optimizer, generator, state, saved - start)
+        if checkpoint and (now := time.monotonic()) > due:
+            save_checkpoint(checkpoint, population, optimizer, generator, state, now - start)
+            # Of a large population a checkpoint is gigabytes, and takes as long as several epochs.
+            due = time.monotonic() + max(CHECKPOINT_EVERY, (time.monotonic() - now) / CHECKPOINT_SHARE)
         bar.update()
     bar.close()
     if state["best"]:
@@ -206,6 +193,34 @@ def train(
     population.eval()
     observed = torch.stack(state["observed"]) if observe else None
     return Training(torch.stack(history), time.monotonic() - start, observed)
+
+
+def make_step(
+    population: nn.Module, optimizer: torch.optim.Optimizer, inputs: Inputs, loss: Loss, recipe: Recipe,
+    generator: torch.Generator, precision: torch.dtype, shares: torch.Tensor | None, anneal: Callable | None,
+) -> Callable[[torch.Tensor, float], torch.Tensor]:  # fmt: skip
+    """A function that takes one step on the examples `index` (B,), with so great a share of the training behind it,
+    and gives the losses (M,). Nothing in it waits for the device."""
+
+    def step(index: torch.Tensor, progress: float) -> torch.Tensor:
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * rate_factor(progress, recipe)
+        if anneal:
+            anneal(progress)
+        batch = inputs(index, generator)
+        with torch.autocast(batch.device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
+            logits = population(batch)
+        losses = loss(logits.float(), index)
+        optimizer.zero_grad(set_to_none=True)
+        losses.sum().backward()
+        if recipe.max_gradient:
+            torch.nn.utils.clip_grad_norm_(population.parameters(), recipe.max_gradient, foreach=True)
+        update(population, optimizer, shares)
+        if recipe.max_norm:
+            population.limit_norms(recipe.max_norm)
+        return losses.detach()
+
+    return step
 
 
 def lowest(observed: list[torch.Tensor]) -> int:
@@ -219,7 +234,7 @@ def ran_out(observed: list[torch.Tensor], patience: int | None) -> bool:
 
 
 @torch.no_grad()
-def observation(population: Population, observe: Callable[[Population], torch.Tensor]) -> torch.Tensor:
+def observation(population: nn.Module, observe: Callable[[nn.Module], torch.Tensor]) -> torch.Tensor:
     """What `observe` sees of the population in evaluation mode, on the CPU."""
     population.eval()
     seen = observe(population).cpu()
@@ -227,7 +242,7 @@ def observation(population: Population, observe: Callable[[Population], torch.Te
     return seen
 
 
-def make_optimizer(population: Population, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimizer(population: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimiser over all members' stacked weights."""
     parameters = list(population.parameters())
     if recipe.optimizer == "sgd":
@@ -243,7 +258,7 @@ def make_optimizer(population: Population, recipe: Recipe) -> torch.optim.Optimi
 
 
 @torch.no_grad()
-def update(population: Population, optimizer: torch.optim.Optimizer, shares: torch.Tensor | None) -> None:
+def update(population: nn.Module, optimizer: torch.optim.Optimizer, shares: torch.Tensor | None) -> None:
     """One optimiser step, of which member m takes the share `shares[m]`."""
     if shares is None:
         return optimizer.step()
@@ -294,7 +309,7 @@ def load_checkpoint(path, population, optimizer, generator) -> dict:
     return state
 
 
-def progress_file():
+def progress_file() -> TextIO | None:
     """Where progress bars go: the file that `KDREP_PROGRESS` names (the runner shows it), else the screen."""
     path = os.environ.get("KDREP_PROGRESS")
     return open(path, "a") if path else None

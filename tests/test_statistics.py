@@ -30,18 +30,6 @@ def test_paired_takes_the_differences():
         statistics.paired([1], [1, 2])
 
 
-def test_exact_interval_solves_the_binomial_tails():
-    _, low, high = statistics.over_cases(3, 20)
-
-    def tail(p, counts):
-        return sum(math.comb(20, k) * p**k * (1 - p) ** (20 - k) for k in counts)
-
-    assert tail(low / 20, range(3, 21)) == pytest.approx(0.025, rel=1e-3)
-    assert tail(high / 20, range(4)) == pytest.approx(0.025, rel=1e-3)
-    with pytest.raises(ValueError, match="errors"):
-        statistics.over_cases(21, 20)
-
-
 def test_mcnemar_is_the_sign_test_on_discordant_cases():
     first = np.array([1] * 8 + [0] * 2 + [1] * 5 + [0] * 5, dtype=bool)
     second = np.array([0] * 8 + [1] * 2 + [1] * 5 + [0] * 5, dtype=bool)
