@@ -203,8 +203,8 @@ def train_ensemble(
     """Train the members on labels and measure them, and the ensembles of 1 to all of them, on the test recordings.
 
     With `parts`, every member sees four fifths of the training utterances, each another four (H4.2). Returns what
-    `measure` gives for the members, and for the arithmetic and the geometric mean; without `parts` the members'
-    weights, from which students learn; and the posteriors of one utterance for a figure.
+    `measure` gives for the members, and for the arithmetic and the geometric mean; the members' weights, from which
+    students learn; and the posteriors of one utterance for a figure.
     """
     own = own_parts(task.train.utterances, members) if parts else None
     population, training = fit(
@@ -229,9 +229,9 @@ def train_ensemble(
         "by_size": [float((p == task.test.labels).double().mean()) for p in sizes],
         "penalty": penalty, "penalty_errors": errors,
         "train_accuracy": [float(a) for a in (taught.argmax(-1) == task.train.labels).double().mean(1)],
-        "losses": training.losses, "seconds": training.seconds,
+        "weights": inference.weights_of(population), "losses": training.losses, "seconds": training.seconds,
         "posteriors": posteriors(torch.stack([on["test"][0], log_arithmetic_mean(on["test"])]), task, example),
-    } | ({} if parts else {"weights": inference.weights_of(population)})  # fmt: skip
+    }  # fmt: skip
 
 
 def log_arithmetic_mean(logits: torch.Tensor) -> torch.Tensor:

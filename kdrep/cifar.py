@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
-from kdrep.data import DataError, Dataset, folders, obtain, quick_to_give_up
+from kdrep.data import DataError, Dataset, folders, found, quick_to_give_up
 
 # SHA-256 over the training images and labels, then the test ones, sorted by class (within one, the publisher's order).
 SHA256 = {
@@ -66,7 +66,7 @@ def find_svhn(data_dir: str | Path | None = None) -> Dataset | None:
 def load(name: str, data_dir: str | Path | None, *, download: bool) -> Dataset:
     """One of the two sets. Raises DataError if a file is there and damaged: it is never silently replaced."""
     fetch = partial(download_cifar, name) if download else None
-    return obtain(name, folders(data_dir), partial(cifar_in, name), fetch, partial(textures, CLASS_COUNTS[name]))
+    return found(name, folders(data_dir), partial(cifar_in, name), fetch, partial(textures, CLASS_COUNTS[name]))
 
 
 def cifar_in(name: str, folder: Path) -> Dataset | None:

@@ -4,8 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from kdrep.inference import weights_of
-
 
 class Block(nn.Module):
     """Two 3 x 3 convolutions with batch normalisation, and a shortcut (He et al. 2016)."""
@@ -64,13 +62,3 @@ class ResidualNet(nn.Module):
         hidden = F.relu(self.norm(self.stem(images)))
         hidden = F.max_pool2d(hidden, 2) if self.pool else hidden
         return self.blocks(hidden).mean((2, 3))
-
-
-def load_body(net: ResidualNet, weights: dict) -> None:
-    """Take all weights but those of a head of another size."""
-    own = weights_of(net)
-    head = {name for name in own if name.startswith("head.") and own[name].shape != weights[name].shape}
-    bad = [name for name in own if name not in head and own[name].shape != weights.get(name, torch.empty(0)).shape]
-    if bad:
-        raise ValueError(f"start: {bad[0]} does not fit; the net to start from must have the same widths")
-    net.load_state_dict(net.state_dict() | {name: weights[name] for name in own if name not in head})

@@ -17,7 +17,7 @@ import torch
 from torchaudio.datasets import SPEECHCOMMANDS
 from torchaudio.functional import resample
 
-from kdrep.data import DataError, Dataset, folders, obtain, quick_to_give_up
+from kdrep.data import DataError, Dataset, folders, found, quick_to_give_up
 from kdrep.data import describe as describe_images
 from kdrep.lexicon import DIGITS
 from kdrep.synthesiser import SAMPLE_RATE as SYNTHETIC_RATE
@@ -102,7 +102,7 @@ def load_spoken_digits(data_dir: str | Path | None = None, *, download: bool = T
     Its test part are takes 0 to 4 of every speaker and digit. Raises DataError if a file is there and damaged.
     """
     fetch = download_spoken_digits if download else None
-    return obtain("the Free Spoken Digit Dataset", folders(data_dir), spoken_digits_in, fetch, synthetic_digits)
+    return found("the Free Spoken Digit Dataset", folders(data_dir), spoken_digits_in, fetch, synthetic_digits)
 
 
 def spoken_digits_in(folder: Path) -> Corpus | None:

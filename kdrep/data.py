@@ -92,10 +92,10 @@ def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> 
     Raises DataError if a file is there and damaged: it is never silently replaced.
     """
     fetch = download_mnist if download else None
-    return obtain("MNIST", folders(data_dir), mnist_in, fetch, embedded_digits)
+    return found("MNIST", folders(data_dir), mnist_in, fetch, embedded_digits)
 
 
-def obtain(name: str, places: list[Path], read: Callable, fetch: Callable | None, stand_in: Callable):
+def found(name: str, places: list[Path], read: Callable, fetch: Callable | None, stand_in: Callable):
     """A data set from the first place that has it, else downloaded to the last one, else its stand-in.
 
     `read(folder)` gives None where nothing is; `fetch(folder)` downloads. DataError, for damaged files, goes through.
@@ -148,14 +148,13 @@ def read_idx(folder: Path, name: str) -> np.ndarray:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); {remedy}") from error
+    dimensions = content[3] if len(content) > 3 else 0
+    shape = np.frombuffer(content[4 : 4 + 4 * dimensions], dtype=">i4")
+    if len(shape) != dimensions or len(content) != 4 + 4 * dimensions + int(np.prod(shape)):
+        raise DataError(f"{path}: truncated or no idx file ({len(content)} bytes); {remedy}")
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != MNIST_MD5[name]:
-        raise DataError(
-            f"{path}: truncated or damaged, its {len(content):,} bytes do not have the published MD5 "
-            f"{MNIST_MD5[name]}; {remedy}"
-        )
-    header = 4 + 4 * content[3]  # the fourth byte is the number of dimensions, whose sizes follow
-    shape = np.frombuffer(content[4:header], dtype=">i4")
-    return np.frombuffer(content[header:], dtype=np.uint8).reshape(shape).copy()
+        raise DataError(f"{path}: its MD5 is not the published {MNIST_MD5[name]}; {remedy}")
+    return np.frombuffer(content[4 + 4 * dimensions :], dtype=np.uint8).reshape(shape).copy()
 
 
 def download_mnist(folder: Path) -> Dataset:

@@ -153,12 +153,8 @@ def train_specialist(
 
 def own_logits(logits: torch.Tensor, special: Sequence[int]) -> torch.Tensor:
     """The special classes' logits (N, k), of a dustbin or a full softmax."""
-    return logits[:, own_places(logits.shape[1], special)]
-
-
-def own_places(outputs: int, special: Sequence[int]) -> list[int]:
-    """Where a specialist with so many outputs has its special classes: first if it has a dustbin, as all have else."""
-    return list(range(len(special)) if outputs == len(special) + 1 else special)
+    dustbin = logits.shape[1] == len(special) + 1
+    return logits[:, : len(special)] if dustbin else logits[:, list(special)]
 
 
 def own_cases(labels: torch.Tensor, special: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -189,7 +185,7 @@ def corrected(specialist: dict, part: str = "test_logits") -> torch.Tensor:
     all other classes, raised by the correction: both saw their special classes too often."""
     logits, special = specialist[part].double(), specialist["special"]
     raised = torch.full((logits.shape[1],), specialist["correction"], dtype=torch.float64)
-    raised[own_places(logits.shape[1], special)] = 0
+    raised[range(len(special)) if logits.shape[1] == len(special) + 1 else special] = 0
     return torch.softmax(logits + raised, 1)
 
 

@@ -145,6 +145,6 @@ def entropy(logits: torch.Tensor, temperature: float) -> torch.Tensor:
 
 
 def entropy_of_hardest(losses: torch.Tensor, entropies: torch.Tensor, share: float = 0.1) -> float:
-    """Mean teacher entropy of the share of examples that carry most loss, as a ratio to that of all (section 2.4)."""
+    """Mean teacher entropy of the share of examples that carry most loss, as a ratio to that of all (section 2.3)."""
     count = max(1, round(share * len(losses)))
     return float(entropies[losses.topk(count).indices].mean() / entropies.mean())

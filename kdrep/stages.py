@@ -54,13 +54,9 @@ def compute(name: str, function: Callable, inputs: dict, checkpoint: Path | None
 
 
 def save(content: dict, path: Path) -> None:
-    """torch.save, written aside and renamed, so that nobody sees half a file; interrupted, it leaves nothing."""
+    """torch.save, written aside and renamed, so that a reader never sees half a file."""
     aside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        torch.save(content, aside)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+    torch.save(content, aside)
     os.replace(aside, path)
 
 

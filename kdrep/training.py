@@ -93,13 +93,10 @@ def keep_memory() -> None:
 
 
 keep_memory()
-torch.backends.cudnn.deterministic = True  # the same seed, the same bits
 
 
 def faster_precision(device: str) -> torch.dtype:
     """bfloat16 where a matrix product is faster in it than in float32 on this device, else float32."""
-    if device.startswith("cuda"):  # whose small products take no longer than it takes to ask for them
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
 
     def seconds(dtype: torch.dtype) -> float:
         matrix = torch.ones(1024, 1024, dtype=dtype, device=device)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from kdrep import inference
-from kdrep.convnets import ResidualNet, load_body
+from kdrep.convnets import ResidualNet
 from kdrep.crops import Crops
 from kdrep.data import Dataset, last
 from kdrep.distill import DistillationLoss
@@ -64,6 +64,16 @@ def make_net(shape: dict, classes: int, seed: int, start: dict | None = None) ->
     if start is not None:
         load_body(net, start)
     return net
+
+
+def load_body(net: ResidualNet, weights: dict) -> None:
+    """Take all weights but those of a head of another size."""
+    own = inference.weights_of(net)
+    head = {name for name in own if name.startswith("head.") and own[name].shape != weights[name].shape}
+    bad = [name for name in own if name not in head and own[name].shape != weights.get(name, torch.empty(0)).shape]
+    if bad:
+        raise ValueError(f"start: {bad[0]} does not fit; the net to start from must have the same widths")
+    net.load_state_dict(net.state_dict() | {name: weights[name] for name in own if name not in head})
 
 
 def fit(

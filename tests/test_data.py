@@ -48,8 +48,7 @@ def test_gzipped_files_do_as_well(copy):
 
 
 @pytest.mark.parametrize(
-    "damage",
-    ["truncated", "cut in its header", "one bit", "empty", "bad gzip", "damaged gzip", "missing", "wrong shape"],
+    "damage", ["truncated", "one bit", "empty", "bad gzip", "damaged gzip", "missing", "wrong shape"]
 )
 def test_damaged_files_are_refused_by_name(copy, damage):
     raw = copy / "MNIST" / "raw"
@@ -58,8 +57,6 @@ def test_damaged_files_are_refused_by_name(copy, damage):
     content = bytearray(path.read_bytes())
     if damage == "truncated":
         path.write_bytes(content[:-100])
-    elif damage == "cut in its header":
-        path.write_bytes(content[:9])
     elif damage == "one bit":
         content[5000] ^= 1
         path.write_bytes(content)

@@ -82,14 +82,3 @@ def test_dependencies_are_transitive():
     names = {path.name for path in stages.dependencies([stages.PACKAGE / "mnist.py"])}
     assert {"mnist.py", "training.py", "population.py", "models.py", "distill.py", "data.py"} <= names
     assert "figures.py" not in names
-
-
-def test_an_interrupted_save_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(content, path):
-        path.write_bytes(b"half")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(stages.torch, "save", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        stages.save({}, tmp_path / "stage.pt")
-    assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kdrep import cifar, vision
-from kdrep.convnets import ResidualNet, load_body
+from kdrep.convnets import ResidualNet
 from kdrep.crops import Crops
 from kdrep.data import DataError
 from kdrep.training import Recipe
@@ -51,11 +51,11 @@ def test_a_net_learns_the_stand_in_and_hands_its_body_on():
     assert (logits.argmax(1) == dataset.test_labels).float().mean() > 0.5
     other = ResidualNet((8, 12, 16), 4, 9)
     head = other.head.weight.clone()
-    load_body(other, net.state_dict())
+    vision.load_body(other, net.state_dict())
     assert torch.equal(other.stem.weight, net.stem.weight)
     assert torch.equal(other.head.weight, head)
     with pytest.raises(ValueError, match="same widths"):
-        load_body(ResidualNet((4, 12, 16), 4, 9), net.state_dict())
+        vision.load_body(ResidualNet((4, 12, 16), 4, 9), net.state_dict())
 
 
 def test_held_out_images_are_not_trained_on():
