@@ -14,6 +14,7 @@ from kdrep.statistics import mean_interval
 SHADES = ("#1b2a41", "#c1440e", "#3e8e7e", "#e0a030", "#7d6b9e", "#8a8a8a")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (3, 2)))
+HATCHES = ("", "//", "xx", "..", "\\\\", "++")
 PAPER = dict(color="0.35", linestyle=(0, (1, 1.5)), linewidth=1.6)
 
 
@@ -50,7 +51,10 @@ def bands(axis, x: Sequence[float], series: Mapping[str, np.ndarray]) -> None:
     axis.legend()
 
 
-def arms(values: Mapping[str, Sequence[float]], label: str, published: Mapping[str, float] | None = None) -> plt.Figure:
+def arms(
+    values: Mapping[str, Sequence[float]], label: str, published: Mapping[str, float] | None = None,
+    dot: str = "one seed",
+) -> plt.Figure:  # fmt: skip
     """Every seed of every arm as a dot, the mean with its interval, and the paper's figure as a dotted mark."""
     figure, axis = plt.subplots(figsize=(7.5, 0.8 + 0.55 * len(values)))
     for i, (arm, seeds) in enumerate(values.items()):
@@ -66,6 +70,7 @@ def arms(values: Mapping[str, Sequence[float]], label: str, published: Mapping[s
             textcoords="offset points",
             ha="center",
             fontsize=8,
+            bbox=dict(facecolor="white", edgecolor="none", pad=0.5, alpha=0.8),
         )
         if published and arm in published:
             axis.plot([published[arm]] * 2, [i - 0.38, i + 0.38], **PAPER)
@@ -74,7 +79,7 @@ def arms(values: Mapping[str, Sequence[float]], label: str, published: Mapping[s
     axis.set_xlabel(label)
     handles = [
         plt.Line2D([], [], marker="s", color=SHADES[0], label="mean, 95 % interval"),
-        plt.Line2D([], [], marker="o", linestyle="", color="0.6", label="one seed"),
+        plt.Line2D([], [], marker="o", linestyle="", color="0.6", label=dot),
     ]
     if published:
         handles.append(plt.Line2D([], [], label="the paper", **PAPER))
@@ -140,7 +145,7 @@ def limit(temperatures: Sequence[float], found: np.ndarray) -> plt.Figure:
     return figure
 
 
-def sweep(temperatures: Sequence[float], tables: Mapping[int, np.ndarray]) -> plt.Figure:
+def sweep(temperatures: Sequence[float], tables: Mapping[int, np.ndarray], epochs: Mapping[int, int]) -> plt.Figure:
     """Test errors (seeds, temperatures) over T, one panel a width; the paper's regions shaded."""
     figure, axes = plt.subplots(1, len(tables), figsize=(2.9 * len(tables), 3.4), squeeze=False)
     for axis, (width, table) in zip(axes[0], tables.items(), strict=True):
@@ -150,19 +155,29 @@ def sweep(temperatures: Sequence[float], tables: Mapping[int, np.ndarray]) -> pl
             axis.axvspan(8, max(temperatures), color="0.9", linewidth=0)
         bands(axis, temperatures, {f"{len(table)} seed(s)": table})
         log_axis(axis, (1, 3, 8, 20, 50))
-        axis.set(title=f"{width} units a layer", xlabel="temperature T")
+        axis.set_title(f"{width} units a layer,\n{epochs[width]} epochs", fontsize=10)
+        axis.set(xlabel="temperature T")
     axes[0][0].set_ylabel("test errors of the student")
+    shade = plt.Rectangle(
+        (0, 0), 1, 1, color="0.9", label="the paper: lowest errors (30 units), level errors (300, 800)"
+    )
+    band = plt.Rectangle((0, 0), 1, 1, color=SHADES[0], alpha=0.15, label="95 % interval over seeds")
+    figure.legend(handles=[shade, band], loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
 
-def bias_sweep(recovery, label: str, published: float) -> plt.Figure:
-    """Test errors over the shift of some biases, with the shifts that were chosen, and the paper's."""
+def bias_sweep(recovery, label: str, published: Sequence[tuple[float, float]]) -> plt.Figure:
+    """Test errors over the shift of some biases, with the shifts that were chosen; `published`: the paper's errors
+    without a shift and with its own, as (shift, errors)."""
     figure, axis = plt.subplots()
     curve = np.asarray(recovery.curve, dtype=float).T
     shifts = np.asarray(recovery.shifts)
     axis.plot(shifts, curve.T, color="0.75", linewidth=0.8)
     axis.plot(shifts, curve.mean(0), color=SHADES[0], label="mean of the seeds")
-    axis.axvline(published, label=f"the paper's shift, {published:g}", **PAPER)
+    axis.axvline(published[-1][0], label=f"the paper's shift, {published[-1][0]:g}", **PAPER)
+    axis.plot(
+        *zip(*published, strict=True), "x", color="0.35", markersize=8, markeredgewidth=2, label="the paper's errors"
+    )
     for i, (choice, measured) in enumerate(recovery.chosen.items()):
         at = float(np.mean(measured["shift"]))
         size = 5 + 2 * i  # choices that agree lie on one another
@@ -261,7 +276,10 @@ def verdicts(card: pd.DataFrame, order: Sequence[str]) -> plt.Figure:
     left = np.zeros(len(counts))
     for verdict, shade in zip(order, np.linspace(0.15, 0.95, len(order)), strict=True):
         width = counts[verdict].to_numpy()
-        axis.barh(counts.index, width, left=left, color=str(shade), edgecolor="0.3", linewidth=0.5, label=verdict)
+        hatch = HATCHES[list(order).index(verdict)]
+        axis.barh(
+            counts.index, width, left=left, color=str(shade), edgecolor="0.3", linewidth=0.5, label=verdict, hatch=hatch
+        )
         for y, (start, count) in enumerate(zip(left, width, strict=True)):
             if count:
                 axis.text(
@@ -271,7 +289,7 @@ def verdicts(card: pd.DataFrame, order: Sequence[str]) -> plt.Figure:
                     ha="center",
                     va="center",
                     fontsize=9,
-                    color="white" if shade < 0.5 else "black",
+                    bbox=dict(facecolor="white", edgecolor="none", pad=1.5),
                 )
         left += width
     axis.set_xlabel("claims")

@@ -23,10 +23,19 @@ def recipes(
             axis.plot(values[arm], [y] * len(values[arm]), "o", color=SHADES[i], alpha=0.4, markersize=4)
             if np.isfinite(interval.low):
                 axis.plot([max(interval.low, 0.1), max(interval.high, 0.1)], [y, y], color=SHADES[i], linewidth=1.5)
-            axis.plot(interval.value, y, MARKERS[i], color=SHADES[i], markersize=7, label=kind if row == 0 else None)
+            axis.plot(
+                interval.value,
+                y,
+                MARKERS[i],
+                color=SHADES[i],
+                markersize=7,
+                label=f"{kind} recipe" if row == 0 else None,
+            )
     for row, arm in enumerate(arms):
         if arm in published:
-            axis.plot([published[arm]] * 2, [row - 0.4, row + 0.4], label="the paper" if row == 0 else None, **PAPER)
+            axis.plot(
+                [published[arm]] * 2, [row - 0.4, row + 0.4], label="the paper's figure" if row == 0 else None, **PAPER
+            )
     axis.axvline(teacher, color="0.8", linewidth=1, label="our teacher", zorder=0)
     axis.set_yticks(range(len(arms)), arms)
     axis.set_ylim(len(arms) - 0.4, -0.6)
@@ -46,7 +55,7 @@ def curriculum(curves: Mapping[str, np.ndarray]) -> plt.Figure:
     for axis, (name, values) in zip(axes, curves.items(), strict=True):
         epochs = range(1, len(values) + 1)
         for i, (label, column) in enumerate(
-            zip(("λ as it falls", "λ of the beginning", "λ of the end"), values.T, strict=True)
+            zip(("λ as it falls", "λ as at first", "λ as at last"), values.T, strict=True)
         ):
             axis.plot(epochs, column, color=SHADES[i], marker=MARKERS[i], linestyle=LINES[i], label=label)
         axis.axhline(1, color="0.8", linewidth=1)
@@ -58,7 +67,7 @@ def curriculum(curves: Mapping[str, np.ndarray]) -> plt.Figure:
 
 def few_images(counts: Mapping[str, Sequence[int]], found: Mapping[str, Mapping[str, np.ndarray]]) -> plt.Figure:
     """Test error over the number of images, one panel a recipe; (seeds, counts) an arm."""
-    figure = panels(counts, found, "training images of the student")
+    figure = panels(counts, found, "training images of the student", apart=0.06)
     every = sorted({count for kind in found for count in counts[kind]})
     for axis in figure.axes:
         log_axis(axis, every)
@@ -76,16 +85,20 @@ def depth(depths: Sequence[int], found: Mapping[str, Mapping[str, np.ndarray]], 
     return figure
 
 
-def panels(x: Mapping[str, Sequence[int]], found: Mapping[str, Mapping[str, np.ndarray]], label: str) -> plt.Figure:
-    """One panel a recipe, test error upwards, logarithmic: means as lines, seeds as dots, their range as a band."""
+def panels(
+    x: Mapping[str, Sequence[int]], found: Mapping[str, Mapping[str, np.ndarray]], label: str, apart: float = 0.0
+) -> plt.Figure:  # fmt: skip
+    """One panel a recipe, test error upwards, logarithmic: means as lines, seeds as dots, their range as a band; arms
+    `apart` by a share of x, so that they do not lie on one another."""
     figure, axes = plt.subplots(1, len(found), figsize=(1 + 4 * len(found), 3.9), sharey=True, squeeze=False)
     for axis, (kind, arms) in zip(axes[0], found.items(), strict=True):
         for i, (arm, values) in enumerate(arms.items()):
             style = dict(color=SHADES[i], linestyle=LINES[i], marker=MARKERS[i])
-            axis.plot(x[kind], values.mean(0), label=arm, **style)
-            axis.fill_between(x[kind], values.min(0), values.max(0), color=SHADES[i], alpha=0.15, linewidth=0)
+            places = np.array(x[kind]) * (1 + apart * (i - 1))
+            axis.plot(places, values.mean(0), label=arm, **style)
+            axis.fill_between(places, values.min(0), values.max(0), color=SHADES[i], alpha=0.15, linewidth=0)
             for seed in values:
-                axis.plot(x[kind], seed, ".", color=SHADES[i], alpha=0.5, markersize=4)
+                axis.plot(places, seed, ".", color=SHADES[i], alpha=0.5, markersize=4)
         axis.set(title=f"{kind} recipe", xlabel=label, yscale="log")
         axis.yaxis.set_minor_formatter(NullFormatter())
     lowest = min(v.min() for arms in found.values() for v in arms.values())
@@ -96,15 +109,19 @@ def panels(x: Mapping[str, Sequence[int]], found: Mapping[str, Mapping[str, np.n
     return figure
 
 
-def colours(found: Mapping[str, Mapping[str, Sequence[float]]]) -> plt.Figure:
-    """Test accuracy of teacher and arms, one panel a data set, seeds as dots."""
+def colours(found: Mapping[str, Mapping[str, Sequence[float]]], guessing: Mapping[str, float]) -> plt.Figure:
+    """Test accuracy of teacher and arms, one panel a data set, seeds as dots; guessing as a line."""
     figure, axes = plt.subplots(1, len(found), figsize=(8, 3.4))
     for axis, (name, arms) in zip(axes, found.items(), strict=True):
         for i, (_arm, values) in enumerate(arms.items()):
-            axis.plot(i, np.mean(values), "s", color=SHADES[0], markersize=8)
-            axis.plot([i + 0.12] * len(values), values, "o", color="0.6", markersize=4)
+            axis.plot(i, np.mean(values), "s", color=SHADES[0], markersize=8, label="mean" if i == 0 else None)
+            axis.plot(
+                [i + 0.12] * len(values), values, "o", color="0.6", markersize=4, label="one seed" if i == 0 else None
+            )
+        axis.axhline(guessing[name], label="guessing", **PAPER)
         axis.set_xticks(range(len(arms)), list(arms))
-        axis.set(title=name, xlim=(-0.5, len(arms) - 0.5), ylabel="test accuracy, %")
+        axis.set(title=name, xlim=(-0.5, len(arms) - 0.5), ylim=(0, None), ylabel="test accuracy, %")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, fontsize=8)
     return figure
 
 

@@ -22,6 +22,8 @@ from kdrep.results import COLUMNS, NO_DATA, as_table, judge, make_row, notebook_
 from kdrep.stages import run_stage
 from kdrep.training import dtype_name, faster_precision
 
+MOST_FIGURES = 6  # of a claim, in the table at the beginning
+
 
 @dataclass
 class Run:
@@ -164,7 +166,8 @@ def begin(
     )  # fmt: skip
     facts = runs.machine(device)
     hardware = facts.get("gpu", facts["cpu"])
-    print(f"profile {profile}, {run.settings.seeds} seed(s); {hardware}, {dtype_name(precision)}")
+    counted = f", {run.settings.seeds} seed(s)" if hasattr(run.settings, "seeds") else ""
+    print(f"profile {profile}{counted}; {hardware}, {dtype_name(precision)}")
     if profile == "smoke":
         display(Markdown("> **Smoke profile:** tiny nets, a slice of the data. Every cell runs; nothing is a result."))
     return run
@@ -175,7 +178,9 @@ def claims_table(notebook: str) -> Styler:
     rows = []
     for claim in papers.CLAIMS:
         if claim.notebook == notebook:
-            figures = "; ".join(f"{f.arm}, {f.quantity}: {number(f.value)}" for f in claim.figures[:6])
+            shown = [f"{f.arm}, {f.quantity}: {number(f.value)}" for f in claim.figures]
+            more = [f"and {len(shown) - MOST_FIGURES} more"] if len(shown) > MOST_FIGURES else []
+            figures = "; ".join(shown[:MOST_FIGURES] + more)
             rows.append(
                 {"claim": claim.id, "section": claim.section, "the paper says": claim.sentence, "published": figures}
             )

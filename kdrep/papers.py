@@ -124,6 +124,8 @@ CLAIMS = (
             Need("above", "members - geometric mean", "difference in test errors"),
             Need("above", "labels alone - distilled from arithmetic mean", "difference in test errors"),
             Need("above", "labels alone - distilled from geometric mean", "difference in test errors"),
+            Need("above", "distilled from one member - from arithmetic mean", "difference in test errors"),
+            Need("above", "distilled from one member - from geometric mean", "difference in test errors"),
         ),
     ),
     Claim(
@@ -216,6 +218,7 @@ CLAIMS = (
             Need("above", "distilled - baseline", "difference in frame accuracy"),
             Need("above", "baseline - ensemble", "word errors a string, matched pairs"),
             Need("above", "baseline - distilled", "word errors a string, matched pairs"),
+            Need("at least", "distilled", "share of the ensemble's gain in word errors kept", 0.8),
         ),
     ),
     Claim(
@@ -277,7 +280,7 @@ CLAIMS = (
     Claim(
         "H5.6", "5.5", "03_specialists", "Specialists train fast and independently of one another.", (),
         (
-            Need("at most", "one specialist", "training time as a share of the generalist's", 1.0),
+            Need("at most", "one specialist", "training time as a share of the generalist's", 0.25),
             Need("at most", "one specialist", "images seen as a share of the generalist's", 0.25),
             Need("above", "generalist + specialists - generalist", "difference in test accuracy"),
         ),
@@ -293,11 +296,14 @@ CLAIMS = (
             Figure("3 %, hard targets, stopped early", "training frame accuracy", 67.3, "%"),
             Figure("all data, hard targets", "training frame accuracy", 63.4, "%"),
             Figure("3 %, soft targets", "share of the loss recovered", (57.0 - 44.5) / (58.9 - 44.5), "share"),
+            # Training less test accuracy: 22.8 points with hard targets, 8.4 with soft ones, 4.5 with all data.
+            Figure("3 %, soft targets", "share of the overfitting removed", (22.8 - 8.4) / (22.8 - 4.5), "share"),
         ),
         (
             Need("at least", "3 %, soft targets", "share of the loss recovered", 0.5),
             Need("above", "3 %, soft - hard targets", "difference in test frame accuracy"),
             Need("above", "3 %, hard - soft targets", "difference in overfitting"),
+            Need("at least", "3 %, soft targets", "share of the overfitting removed", 0.5),
             Need("at most", "3 %, soft targets", "lost by not stopping early", 0.5),
         ),
     ),
@@ -307,7 +313,7 @@ CLAIMS = (
         (),
         (
             Need("above", "dustbin - full softmax", "difference in overfitting"),
-            Need("above", "full softmax - dustbin", "difference in conditional test accuracy", -0.5),
+            Need("at least", "full softmax - dustbin", "difference in conditional test accuracy", -0.5),
         ),
     ),
     Claim(

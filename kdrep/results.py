@@ -19,10 +19,21 @@ COLUMNS = [
     "claim", "arm", "quantity", "value", "low", "high", "unit", "seeds", "published",
     "verdict", "dataset", "profile", "device", "seconds", "code",
 ]  # fmt: skip
+EXACT = 5  # significant digits of what must agree exactly
 ROUNDING = 1e-15  # what is left of zero after a mean of differences
-MOST_FINDINGS = 8  # of a claim that a verdict shows
 NO_DATA = "none"  # the data set of claims that are mathematics
-VERDICTS = ("reproduced", "partly", "not reproduced", "inconclusive", "stand-in", "not run")
+VERDICTS = {
+    "reproduced": "every direction holds with an interval that excludes the bound, and every size is met",
+    "partly": "the directions hold, a size is missed",
+    "not reproduced": "a direction is contradicted, or a claim without one misses a size",
+    "inconclusive": "a direction has an interval that includes the bound, or the experiment is far smaller than the "
+    "paper's",
+    "stand-in": "not measured on the paper's data",
+    "not run": "no rows yet",
+}
+OUTCOMES = {  # of a claim's needs, the gravest first, as a verdict names them
+    "too small": "too small to tell", "contradicted": "contradicted", "open": "open", "failed": "missed", "met": "met"
+}  # fmt: skip
 
 
 def make_row(claim: str, arm: str, quantity: str, measured: Interval | float, unit: str, **rest) -> dict:
@@ -41,7 +52,7 @@ def stands_in(rows: pd.DataFrame) -> bool:
 
 
 class Verdict(NamedTuple):
-    """A claim's verdict, one line that says what it rests on, and the need that the scorecard shows."""
+    """A claim's verdict, what it rests on, need by need, and the need that the scorecard shows."""
 
     verdict: str
     basis: str
@@ -63,16 +74,15 @@ def judge(claim: Claim, rows: pd.DataFrame) -> Verdict:
     if missing:
         return Verdict("not run", "missing: " + "; ".join(missing), first)
     has_direction = any(need.kind == "above" for need in claim.needs)
-    missed = "partly" if has_direction else "not reproduced"
-    for outcome, verdict in (
-        ("too small", "inconclusive"), ("contradicted", "not reproduced"), ("open", "inconclusive"), ("failed", missed)
-    ):  # fmt: skip
-        deciding = [(need, text) for need, met, text in findings if met == outcome]
-        if deciding:
-            return Verdict(verdict, "; ".join(text for _, text in deciding), deciding[0][0])
-    rest = len(findings) - MOST_FINDINGS
-    texts = [text for _, _, text in findings[:MOST_FINDINGS]] + ([f"and {rest} more"] if rest > 0 else [])
-    return Verdict("reproduced", "; ".join(texts), first)
+    verdicts = {
+        "too small": "inconclusive", "contradicted": "not reproduced", "open": "inconclusive",
+        "failed": "partly" if has_direction else "not reproduced", "met": "reproduced",
+    }  # fmt: skip
+    groups = {outcome: [(need, text) for need, met, text in findings if met == outcome] for outcome in OUTCOMES}
+    groups = {outcome: found for outcome, found in groups.items() if found}
+    gravest = next(iter(groups))  # decides
+    texts = [f"{OUTCOMES[outcome]}: " + "; ".join(text for _, text in found) for outcome, found in groups.items()]
+    return Verdict(verdicts[gravest], ". ".join(texts), groups[gravest][0][0])
 
 
 def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
@@ -87,24 +97,25 @@ def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
     text = f"{name}: {with_interval(value, low, high)}"
     if need.kind == "above":
         met = "met" if low > need.bound else "contradicted" if high < need.bound else "open"
-        return met, text
+        return met, f"{text} (above {number(need.bound)})"
     if need.kind == "exact":
-        return verdict_of(abs(value - published) <= need.bound), f"{text}, published {number(published)}"
+        text = f"{name}: {with_interval(value, low, high, EXACT)} (published {number(published, EXACT)})"
+        return verdict_of(abs(value - published) <= need.bound), text
     if need.kind == "near":
         # Without a finite limit, as with one seed, the value itself must be near enough.
         reached = low if math.isfinite(low) else value
         away = f"{100 * (value / published - 1):+.0f} %".replace("-", "−")
-        return verdict_of(reached <= published * (1 + need.bound)), f"{text}, published {number(published)} ({away})"
+        text = f"{text} (published {number(published)}; {away}, {100 * need.bound:.0f} allowed)"
+        return verdict_of(reached <= published * (1 + need.bound)), text
     if need.kind == "order":
         met = value > 0 and abs(math.log10(value / published)) <= 0.5
-        return verdict_of(met), f"{text}, published {number(published)}"
+        return verdict_of(met), f"{text} (published {number(published)}; a factor of {10**0.5:.1f} allowed)"
     if need.kind == "at least":
-        return verdict_of(value >= need.bound), f"{text}, at least {number(need.bound)} needed"
+        return verdict_of(value >= need.bound), f"{text} (at least {number(need.bound, EXACT)})"
     if need.kind == "scale":
-        met = value >= need.bound
-        return "met" if met else "too small", f"{'' if met else 'too small to tell: '}{text}, of {number(need.bound)}"
+        return "met" if value >= need.bound else "too small", f"{text} (at least {number(need.bound)})"
     if need.kind == "at most":
-        return verdict_of(value <= need.bound), f"{text}, at most {number(need.bound)} needed"
+        return verdict_of(value <= need.bound), f"{text} (at most {number(need.bound)})"
     raise ValueError(f"need: unknown kind {need.kind!r} in a claim's needs")
 
 
@@ -113,21 +124,22 @@ def verdict_of(met: bool) -> str:
     return "met" if met else "failed"
 
 
-def number(value: float) -> str:
-    """A figure for people: four significant digits, no trailing zeros."""
+def number(value: float, digits: int = 4) -> str:
+    """A figure for people: so many significant digits, no trailing zeros."""
     if value is None or pd.isna(value):
         return ""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     value = 0.0 if abs(value) < ROUNDING else value
-    return f"{value:.4g}".replace("-", "−") if abs(value) < 10_000 else f"{value:,.0f}"
+    return f"{value:.{digits}g}".replace("-", "−") if abs(value) < 10_000 else f"{value:,.0f}"
 
 
-def with_interval(value: float, low: float, high: float) -> str:
+def with_interval(value: float, low: float, high: float, digits: int = 4) -> str:
     """A figure and its interval, for people; without one if it is exact."""
     if math.isinf(low) and math.isinf(high):
-        return f"{number(value)} (no interval)"
-    return number(value) + ("" if low == high else f" [{number(low)}, {number(high)}]")
+        return f"{number(value, digits)} (no interval)"
+    middle, *limits = (number(v, digits) for v in (value, low, high))
+    return middle if set(limits) == {middle} else f"{middle} [{', '.join(limits)}]"
 
 
 def with_verdicts(rows: pd.DataFrame) -> pd.DataFrame:

@@ -62,13 +62,11 @@ def gains(values: Mapping[str, Interval], label: str, published: float | None = 
 def by_cover(table: pd.DataFrame) -> plt.Figure:
     """Relative change in accuracy over the number of specialists that cover the class, and the images behind it."""
     figure, (axis, below) = plt.subplots(2, 1, figsize=(7, 5), height_ratios=(3, 1), sharex=True)
-    drawn = np.isfinite(table["low"])
-    axis.fill_between(
-        table.index[drawn], table["low"][drawn], table["high"][drawn], color=SHADES[0], alpha=0.15, linewidth=0
-    )
-    axis.plot(
-        table.index, table["relative change, %"], color=SHADES[0], marker="o", label="this run, 95 % over classes"
-    )
+    known = table[np.isfinite(table["low"])]
+    style = dict(color=SHADES[0], marker="o")
+    axis.plot(table.index, table["relative change, %"], **style, label="this run, 95 % over classes (of three or more)")
+    spread = (known[["low", "high"]].sub(known["relative change, %"], axis=0)).abs().T
+    axis.errorbar(known.index, known["relative change, %"], spread, linestyle="", capsize=3, **style)
     axis.plot(range(len(TABLE_4)), TABLE_4, label="the paper (JFT), Table 4", **PAPER)
     axis.axhline(0, color="0.8", linewidth=1)
     axis.set(ylabel="relative change\nin accuracy, %")

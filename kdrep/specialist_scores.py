@@ -10,6 +10,10 @@ from kdrep.experts import conditional_accuracy, corrected, own_logits, together
 from kdrep.statistics import Interval, mean_interval, paired, trend
 
 BINS = 10
+COVER_COLUMNS = (
+    "classes", "test images", "change in top-1 correct", "generalist's accuracy, %", "relative change, %", "low",
+    "high",
+)  # fmt: skip
 LEAST = 1e-12  # probability
 MOST_COUNTS = 11  # numbers of specialists that are tried
 
@@ -83,8 +87,8 @@ def by_cover(
     """The paper's Table 4, means over seeds, and the trend: points of accuracy a covering specialist.
 
     `sets` and `after` are one a seed; before and after: `right` of the generalist and of all together. The units of
-    the intervals and of the trend are the classes, and the trend is over those that have a specialist: a class that
-    none covers can hardly lose.
+    the intervals and of the trend are the classes (a class that as many specialists cover under several seeds' sets
+    counts once), and the trend is over those that have a specialist: a class that none covers can hardly lose.
     """
     classes = np.arange(int(labels.max()) + 1)
     mine = [labels.numpy() == c for c in classes]
@@ -92,24 +96,31 @@ def by_cover(
     counts = np.array([[sum(c in own for own in s) for c in classes] for s in sets])
     changes = np.array([[(a - before)[m].sum() for m in mine] for a in after]) / 100
     lines = {}
+    images = np.array([m.sum() for m in mine])
     for k in range(int(counts.max()) + 1):
         own = counts == k
-        if own.any():
-            base = np.broadcast_to(correct, own.shape)[own].mean()
-            relative = [100 * v / base if base else np.nan for v in mean_interval(changes[own])]
-            images = np.broadcast_to([m.sum() for m in mine], own.shape)[own].sum() / len(sets)
-            lines[k] = (own.sum() / len(sets), images, changes[own].sum() / len(sets), *relative)
-    columns = ["classes", "test images", "change in top-1 correct", "relative change, %", "low", "high"]
-    table = pd.DataFrame(lines, index=columns).T
+        there = own.any(0)  # under one seed's sets at least
+        if there.any():
+            base = correct[there].mean()
+            change = mean_of_few([changes[own[:, c], c].mean() for c in classes[there]])
+            relative = [100 * v / base if base else np.nan for v in change]
+            of_seeds = (own.sum(), (own * images).sum(), changes[own].sum())
+            lines[k] = (*(v / len(sets) for v in of_seeds), 100 * correct[there].sum() / images[there].sum(), *relative)
+    table = pd.DataFrame(lines, index=COVER_COLUMNS).T
     table.index.name = "specialists covering"
     covered = counts.min(0) > 0
-    points = 100 * changes.mean(0) / np.array([m.sum() for m in mine])
+    points = 100 * changes.mean(0) / images
     cover, change = counts.mean(0)[covered], points[covered]
     if len(cover) < 3 or np.ptp(cover) == 0 or np.ptp(change) == 0:  # nothing is known about a trend
         slope, p = Interval(0.0, -np.inf, np.inf), 1.0
     else:
         slope, p = trend(cover, change)
     return table, (slope, p)
+
+
+def mean_of_few(values: Sequence[float]) -> Interval:
+    """Mean of independent values, without an interval where there are fewer than three."""
+    return mean_interval(values) if len(values) > 2 else Interval(float(np.mean(values)), -np.inf, np.inf)
 
 
 def reliability(probabilities: np.ndarray, happened: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

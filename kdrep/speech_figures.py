@@ -8,12 +8,14 @@ from matplotlib.ticker import MaxNLocator
 
 from kdrep.figures import LINES, MARKERS, SHADES, bands, log_axis
 
+EIGHT = (*MARKERS, "X", "*")  # markers, for there are more conditions than shades
+
 
 def settling(changes: Mapping[str, Sequence[float]], likelihoods: Mapping[str, Sequence[float]]) -> plt.Figure:
     """Labels that change, and the log likelihood of a frame, over the rounds of re-estimation; a line a condition."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
     for i, name in enumerate(changes):
-        style = dict(color=SHADES[i % 6], marker=MARKERS[-1 - i % 6], linestyle=LINES[(i + i // 6) % 6], markersize=3)
+        style = dict(color=SHADES[i % 6], marker=EIGHT[i % 8], linestyle=LINES[(i + i // 6) % 6], markersize=4)
         left.plot(range(1, len(changes[name]) + 1), [100 * c for c in changes[name]], label=name, **style)
         right.plot(range(1, len(likelihoods[name]) + 1), likelihoods[name], **style)
     left.set(yscale="log", xlabel="round", ylabel="labels that change, %")
@@ -38,15 +40,19 @@ def aligned(features, labels: Sequence[int], phones: Sequence[str], words: Seque
 
 
 def heat_maps(maps: Mapping[str, np.ndarray], labels: Sequence[int], phones: Sequence[str]) -> plt.Figure:
-    """Posteriors (frames, states) of one utterance, of the states that occur in it; the alignment as a line."""
+    """Posteriors (frames, states) of one utterance: of the states that occur in it and, on top, of all others
+    together; the alignment as a line."""
     shown = sorted(set(labels), key=list(labels).index)
     figure, axes = plt.subplots(len(maps), 1, figsize=(9.5, 2.3 * len(maps)), sharex=True)
     for axis, (name, posterior) in zip(np.atleast_1d(axes), maps.items(), strict=True):
-        axis.imshow(np.asarray(posterior)[:, shown].T, origin="lower", aspect="auto", cmap="Greys", vmin=0, vmax=1)
+        own = np.asarray(posterior)[:, shown]
+        drawn = np.column_stack([own, 1 - own.sum(1)]).T
+        axis.imshow(drawn, origin="lower", aspect="auto", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+        axis.axhline(len(shown) - 0.5, color="0.6", linewidth=0.6)
         axis.plot([shown.index(label) for label in labels], color=SHADES[1], linewidth=0.8)
         axis.set(title=name, ylabel="state")
         firsts = [i for i, s in enumerate(shown) if i == 0 or phones[s] != phones[shown[i - 1]]]
-        axis.set_yticks(firsts, [phones[shown[i]] for i in firsts], fontsize=7)
+        axis.set_yticks([*firsts, len(shown)], [*(phones[shown[i]] for i in firsts), "others"], fontsize=7)
     np.atleast_1d(axes)[-1].set_xlabel("time, frames of 10 ms")
     return figure
 
@@ -72,7 +78,7 @@ def kept(
     figure, axis = plt.subplots()
     bands(axis, temperatures, {"distilled, mean over speakers": gains})
     axis.axhline(ensemble, color=SHADES[1], linestyle="--", label="the ensemble")
-    axis.axhline(control, color="0.5", linestyle="-.", label="labels alone, as many epochs")
+    axis.axhline(control, color="0.5", linestyle="-.", label="labels alone, as many steps")
     axis.axhline(
         ensemble * published, color="0.35", linestyle=":", label=f"{published:.0%} of the ensemble's, as published"
     )
@@ -84,14 +90,15 @@ def kept(
 
 
 def part_curves(shares: Sequence[float], curves: Mapping[str, np.ndarray], label: str, published=None) -> plt.Figure:
-    """Accuracy (seeds, shares) over the share of the data; `published`: (share, value, caption) of the paper."""
+    """Accuracy (seeds, shares) over the share of the data; `published`: (share, value, caption, side) of the
+    paper, the caption on that side of its mark."""
     figure, axis = plt.subplots()
     bands(axis, shares, curves)
     log_axis(axis, shares)
-    for share, value, caption in published or ():
+    for share, value, caption, side in published or ():
         axis.plot(share, value, "x", color="0.35", markersize=8, markeredgewidth=2)
-        side, shift = ("right", -7) if share == max(shares) else ("left", 7)
-        axis.annotate(caption, (share, value), xytext=(shift, -3), textcoords="offset points", ha=side, fontsize=8)
+        shift, ha = (-7, "right") if side == "left" else (7, "left")
+        axis.annotate(caption, (share, value), xytext=(shift, -3), textcoords="offset points", ha=ha, fontsize=8)
     axis.set(xlabel="share of the training data, %", ylabel=label)
     axis.legend(fontsize=8)
     return figure

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kdrep import publishing
+from kdrep import publishing, results
 from kdrep.profiles import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,3 +96,9 @@ def test_readme_table_is_the_published_scorecard(profile):
     readme = (ROOT / "README.md").read_text()
     assert f"<!-- scorecard: {profile} -->" in readme
     assert publishing.with_table(readme, profile) == readme
+
+
+def test_readme_says_what_verdicts_mean():
+    readme = (ROOT / "README.md").read_text()
+    for verdict, meaning in results.VERDICTS.items():
+        assert f"| {verdict} | {meaning} |" in readme
