@@ -8,21 +8,22 @@ import pandas as pd
 from matplotlib.ticker import NullFormatter
 
 from kdrep.figures import LINES, MARKERS, PAPER, SHADES, log_axis
-from kdrep.statistics import mean_interval
+from kdrep.statistics import ratio
 
 
 def recipes(
     found: Mapping[str, Mapping[str, Sequence[float]]], label: str, published: Mapping[str, float], teacher: float
 ) -> plt.Figure:
-    """Every arm of every recipe: seeds as dots, means with intervals, the paper's figures and our teacher's."""
+    """Every arm of every recipe: seeds as dots, geometric means with intervals (for one seed at chance would carry an
+    arithmetic one away), the paper's figures and our teacher's."""
     arms = list(next(iter(found.values())))
     figure, axis = plt.subplots(figsize=(8, 1 + 0.75 * len(arms)))
     for i, (kind, values) in enumerate(found.items()):
         for row, arm in enumerate(arms):
-            interval, y = mean_interval(values[arm]), row + 0.24 * (i - 0.5)
+            interval, y = ratio(values[arm], [1.0] * len(values[arm])), row + 0.24 * (i - 0.5)
             axis.plot(values[arm], [y] * len(values[arm]), "o", color=SHADES[i], alpha=0.4, markersize=4)
-            if np.isfinite(interval.low):
-                axis.plot([max(interval.low, 0.1), max(interval.high, 0.1)], [y, y], color=SHADES[i], linewidth=1.5)
+            if np.isfinite(interval.high):
+                axis.plot(interval[1:], [y, y], color=SHADES[i], linewidth=1.5)
             axis.plot(
                 interval.value,
                 y,

@@ -361,10 +361,12 @@ CLAIMS = (
         (
             Figure("FitNet", "test error", 0.51, "%"), Figure("KD", "test error", 0.65, "%"),
             Figure("backprop", "test error", 1.9, "%"), Figure("teacher", "test error", 0.55, "%"),
+            Figure("backprop / FitNet", "ratio of test errors", 1.9 / 0.51, "ratio"),
+            Figure("KD / FitNet", "ratio of test errors", 0.65 / 0.51, "ratio"),
         ),
         (
-            Need("above", "backprop - FitNet", "difference in test error"),
-            Need("above", "KD - FitNet", "difference in test error"),
+            Need("above", "backprop / FitNet", "ratio of test errors", 1.0),
+            Need("above", "KD / FitNet", "ratio of test errors", 1.0),
             Need("near", "FitNet", "test error", 0.10),
         ),
     ),

@@ -39,6 +39,16 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Interval:
     return mean_interval(np.asarray(first, dtype=float) - np.asarray(second, dtype=float))
 
 
+def ratio(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """Geometric mean of first / second, pair by pair, with Student's interval of the logarithms.
+
+    Raises ValueError unless all values are positive.
+    """
+    if min(*first, *second) <= 0:
+        raise ValueError("first, second: a ratio needs positive values")
+    return Interval(*(float(np.exp(limit)) for limit in paired(np.log(first), np.log(second))))
+
+
 def shares(part: Sequence[float], whole: Sequence[float]) -> Interval:
     """Mean of part / whole, pair by pair, with Student's interval.
 

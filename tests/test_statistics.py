@@ -24,6 +24,15 @@ def test_mean_interval_refuses_what_is_no_number(values):
         statistics.mean_interval(values)
 
 
+def test_a_ratio_is_a_geometric_mean():
+    found = statistics.ratio([2.0, 8.0], [1.0, 1.0])
+    assert found.value == pytest.approx(4)
+    assert found.low * found.high == pytest.approx(16)
+    assert statistics.ratio([3.0], [1.5]) == statistics.Interval(pytest.approx(2), 0, math.inf)
+    with pytest.raises(ValueError, match="positive"):
+        statistics.ratio([1.0, 0.0], [1.0, 1.0])
+
+
 def test_paired_takes_the_differences():
     assert statistics.paired([3, 5, 7], [1, 2, 3]) == statistics.mean_interval([2, 3, 4])
     with pytest.raises(ValueError, match="pairs"):
