@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,6 +74,11 @@ def judge(claim: Claim, rows: pd.DataFrame) -> Verdict:
     missing = [text for _, met, text in findings if met is None]
     if missing:
         return Verdict("not run", "missing: " + "; ".join(missing), first)
+    return weigh(claim, findings)
+
+
+def weigh(claim: Claim, findings: Sequence[tuple[Need, str, str]]) -> Verdict:
+    """The verdict that follows from the needs of a claim, their outcomes and what was found: the gravest decides."""
     has_direction = any(need.kind == "above" for need in claim.needs)
     verdicts = {
         "too small": "inconclusive", "contradicted": "not reproduced", "open": "inconclusive",
@@ -80,7 +86,7 @@ def judge(claim: Claim, rows: pd.DataFrame) -> Verdict:
     }  # fmt: skip
     groups = {outcome: [(need, text) for need, met, text in findings if met == outcome] for outcome in OUTCOMES}
     groups = {outcome: found for outcome, found in groups.items() if found}
-    gravest = next(iter(groups))  # decides
+    gravest = next(iter(groups))
     texts = [f"{OUTCOMES[outcome]}: " + "; ".join(text for _, text in found) for outcome, found in groups.items()]
     return Verdict(verdicts[gravest], ". ".join(texts), groups[gravest][0][0])
 
