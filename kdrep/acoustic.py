@@ -92,15 +92,12 @@ def held_out(corpus: Corpus) -> torch.Tensor:
     return torch.tensor(marks)
 
 
-def align_corpus(corpus: Corpus, test: torch.Tensor, *, noise: float | None = None, seed: int = 0) -> dict:
+def align_corpus(corpus: Corpus, test: torch.Tensor, *, seed: int = 0) -> dict:
     """Train the aligner on the training recordings, one by one; it labels the connected strings of all parts."""
     parts = split(corpus, test)
     aligner = train_aligner(make_utterances(parts["train"]), STATES)
-    strings = {name: connected(part, noise, seed) for name, part in parts.items()}
-    # Noise is added after the labels are known: they are those of the clean recordings.
-    clean = strings if noise is None else {name: connected(part, None, seed) for name, part in parts.items()}
     return {
-        "labels": {name: label(clean[name], STATES, aligner) for name in parts},
+        "labels": {name: label(connected(part, seed), STATES, aligner) for name, part in parts.items()},
         "stay": aligner.loops.stay, "leave": aligner.loops.leave,
         "changes": aligner.changes, "likelihoods": aligner.likelihoods,
     }  # fmt: skip
@@ -114,27 +111,25 @@ def split(corpus: Corpus, test: torch.Tensor) -> dict[str, Corpus]:
     }  # fmt: skip
 
 
-def connected(corpus: Corpus, noise: float | None, seed: int) -> Utterances:
+def connected(corpus: Corpus, seed: int) -> Utterances:
     """Strings of one to seven digits of a speaker, every recording in one of them."""
-    return make_utterances(corpus, words=(1, LONGEST), seed=seed, noise=noise)
+    return make_utterances(corpus, words=(1, LONGEST), seed=seed)
 
 
-def make_task(
-    corpus: Corpus, test: torch.Tensor, alignment: dict, *, noise: float | None = None, seed: int = 0
-) -> Task:
+def make_task(corpus: Corpus, test: torch.Tensor, alignment: dict, *, seed: int = 0) -> Task:
     """Utterances with the labels of `align_corpus`."""
     parts = split(corpus, test)
-    labelled = {name: Labelled(connected(part, noise, seed), alignment["labels"][name]) for name, part in parts.items()}
+    labelled = {name: Labelled(connected(part, seed), alignment["labels"][name]) for name, part in parts.items()}
     return Task(
-        labelled["train"], labelled["held out"], labelled["test"], make_utterances(parts["test"], noise=noise),
+        labelled["train"], labelled["held out"], labelled["test"], make_utterances(parts["test"]),
         Loops(alignment["stay"], alignment["leave"]), log_priors(labelled["train"].labels, len(STATES)),
         alignment["changes"], alignment["likelihoods"],
     )  # fmt: skip
 
 
-def windows(utterances: Utterances, device: str, precision: torch.dtype, noise: float = 0.0) -> Windows:
+def windows(utterances: Utterances, device: str, precision: torch.dtype) -> Windows:
     """The windows of utterances on a device."""
-    return Windows(utterances.features.to(device), utterances.lengths, precision, noise)
+    return Windows(utterances.features.to(device), utterances.lengths, precision)
 
 
 def predict(
@@ -148,14 +143,13 @@ def predict(
 def fit(
     labelled: Labelled, recipe: Recipe, *, width: int, depth: int, members: Sequence[int],
     teacher_logits: torch.Tensor | None = None, temperature: float | Sequence[float] = 1.0,
-    hard_weight: float | Sequence[float] = 1.0, noise: float = 0.0, frames: torch.Tensor | None = None,
+    hard_weight: float | Sequence[float] = 1.0, frames: torch.Tensor | None = None,
     own_frames: torch.Tensor | None = None, observe=None, seed: int = 0, device: str = "cpu",
     precision: torch.dtype = torch.float32, checkpoint: Path | None = None, label: str = "training",
 ):  # fmt: skip
     """Train a population of acoustic models on labelled frames: the population and its Training.
 
-    `frames` are the indices to train on (all by default), `own_frames` (M, F) says which of them each member
-    sees; `noise` is the standard deviation of the noise on the inputs.
+    `frames` are the indices to train on (all by default), `own_frames` (M, F) says which of them each member sees.
     """
     labels = labelled.labels.to(device)
     population = Population(layers(width, depth), members, recipe.dropout).to(device)
@@ -166,7 +160,7 @@ def fit(
     )
     frames = torch.arange(len(labels)) if frames is None else frames
     training = train(
-        population, windows(labelled.utterances, device, precision, noise), loss, recipe,
+        population, windows(labelled.utterances, device, precision), loss, recipe,
         examples=frames.to(device), seed=seed, precision=precision, observe=observe, checkpoint=checkpoint, label=label,
     )  # fmt: skip
     return population, training

@@ -85,14 +85,6 @@ def background(count: int, neighbours: torch.Tensor, rate: int, generator: torch
     return (torch.randn(count, generator=generator) * level).round().clamp(-(2**15), 2**15 - 1).to(torch.int16)
 
 
-def add_noise(samples: torch.Tensor, decibels: float, generator: torch.Generator) -> torch.Tensor:
-    """Samples (n,) int16 with white noise so many decibels below their mean power."""
-    clean = samples.float()
-    level = clean.square().mean().sqrt() * 10 ** (-decibels / 20)
-    noisy = clean + torch.randn(len(clean), generator=generator) * level
-    return (noisy / max(1.0, float(noisy.abs().max()) / (2**15 - 1))).round().to(torch.int16)
-
-
 def string_lengths(count: int, shortest: int, longest: int, generator: torch.Generator) -> list[int]:
     """Random numbers of words between the limits that add up to `count`, but for what is left at the end."""
     lengths = []
@@ -102,14 +94,12 @@ def string_lengths(count: int, shortest: int, longest: int, generator: torch.Gen
     return lengths
 
 
-def make_utterances(
-    corpus: Corpus, *, words: tuple[int, int] = (1, 1), seed: int = 0, noise: float | None = None
-) -> Utterances:
+def make_utterances(corpus: Corpus, *, words: tuple[int, int] = (1, 1), seed: int = 0) -> Utterances:
     """Utterances of so many words each (at least, at most), every recording in exactly one of them.
 
     One word: the recordings as they are. More: recordings of one speaker in random order, joined with 30 to 150 ms
-    of noise at the recordings' own level. `noise`: white noise at this signal-to-noise ratio (dB). The features are
-    normalised to mean 0 and variance 1 for each speaker and coefficient, over all of the speaker's frames here.
+    of noise at the recordings' own level. The features are normalised to mean 0 and variance 1 for each speaker and
+    coefficient, over all of the speaker's frames here.
     """
     if not len(corpus):
         raise ValueError(f"corpus: no recordings of {corpus.name} are left; at least ten of each word are needed")
@@ -125,7 +115,6 @@ def make_utterances(
             group = own[start : start + count]
             start += count
             samples = join([corpus.waves[i] for i in group], corpus.rate, generator)
-            samples = samples if noise is None else add_noise(samples, noise, generator)
             spoken.append(log_mel(samples, corpus.rate))
             transcripts.append(tuple(corpus.words[i] for i in group))
             speakers.append(speaker)
@@ -177,18 +166,16 @@ def shifted_filters(features: torch.Tensor, shifts: torch.Tensor) -> torch.Tenso
 class Windows:
     """Gathers windows of 26 frames, the 21st being the one that is asked for; edges repeat the first or last frame.
 
-    Called with frame indices (B,) and a generator, gives (B, 26 * 40); the corpus is never unfolded whole. With
-    `noise`, normal noise of this standard deviation is added to the window.
+    Called with frame indices (B,), gives (B, 26 * 40); the corpus is never unfolded whole. Nothing is drawn.
     """
 
-    def __init__(self, features: torch.Tensor, lengths: torch.Tensor, dtype: torch.dtype, noise: float = 0.0):
+    def __init__(self, features: torch.Tensor, lengths: torch.Tensor, dtype: torch.dtype):
         ends = lengths.cumsum(0).to(features.device)
         counts = lengths.to(features.device)
         self.features = features.to(dtype)
         self.first = torch.repeat_interleave(ends - counts, counts)[:, None]
         self.last = torch.repeat_interleave(ends - 1, counts)[:, None]
         self.offsets = torch.arange(-BEFORE, AFTER + 1, device=features.device)
-        self.noise = noise
 
     def __len__(self) -> int:
         return len(self.features)
@@ -196,12 +183,7 @@ class Windows:
     def __call__(self, index: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """A batch of windows."""
         frames = torch.clamp(index[:, None] + self.offsets, self.first[index], self.last[index])
-        window = self.features[frames].flatten(1)
-        if not self.noise:
-            return window
-        return window + self.noise * torch.randn(
-            window.shape, dtype=window.dtype, device=window.device, generator=generator
-        )
+        return self.features[frames].flatten(1)
 
 
 def cepstra(utterances: Utterances) -> torch.Tensor:
