@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.ticker import NullFormatter
 
 from kdrep.figures import LINES, MARKERS, PAPER, SHADES, log_axis
-from kdrep.statistics import ratio
+from kdrep.statistics import geometric_mean
 
 
 def recipes(
@@ -20,7 +20,7 @@ def recipes(
     figure, axis = plt.subplots(figsize=(8, 1 + 0.75 * len(arms)))
     for i, (kind, values) in enumerate(found.items()):
         for row, arm in enumerate(arms):
-            interval, y = ratio(values[arm], [1.0] * len(values[arm])), row + 0.24 * (i - 0.5)
+            interval, y = geometric_mean(values[arm]), row + 0.24 * (i - 0.5)
             axis.plot(values[arm], [y] * len(values[arm]), "o", color=SHADES[i], alpha=0.4, markersize=4)
             if np.isfinite(interval.high):
                 axis.plot(interval[1:], [y, y], color=SHADES[i], linewidth=1.5)

@@ -122,7 +122,6 @@ SETTINGS = {
             epsilon=1e-5,
             decay="constant",
             max_norm=0.9,
-            patience=By(2, 14, 50),  # all epochs: the best counts, and none is left out
         ),
         modern=dict(learning_rate=3e-3, **ONE_CYCLE),
         recipe_seeds={"published": By(1, 5, 5), "modern": By(1, 3, 5)},

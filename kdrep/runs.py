@@ -34,7 +34,8 @@ def clear(folder: Path) -> None:
     """Delete a run. Raises ValueError, and deletes nothing, if the folder holds anything that no run writes."""
     if not folder.exists():
         return
-    foreign = sorted(name for name in {path.name for path in folder.iterdir()} - WRITTEN if not name.startswith("."))
+    names = sorted(path.name for path in folder.iterdir())
+    foreign = [name for name in names if name not in WRITTEN and not name.startswith(".")]
     if foreign:
         raise ValueError(f"{shown(folder)} holds {foreign[0]}, which no run writes, and is not deleted; do it yourself")
     shutil.rmtree(folder)

@@ -1,5 +1,6 @@
 """Intervals and tests: pure functions on arrays, apart from what is measured."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -39,14 +40,16 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Interval:
     return mean_interval(np.asarray(first, dtype=float) - np.asarray(second, dtype=float))
 
 
-def ratio(first: Sequence[float], second: Sequence[float]) -> Interval:
-    """Geometric mean of first / second, pair by pair, with Student's interval of the logarithms.
+def geometric_mean(values: Sequence[float]) -> Interval:
+    """Geometric mean with Student's interval of the logarithms. Raises ValueError unless all are positive."""
+    if not (min(values) > 0 and max(values) < math.inf):
+        raise ValueError(f"values: a geometric mean needs positive, finite ones, not {list(values)}")
+    return Interval(*(float(np.exp(limit)) for limit in mean_interval(np.log(values))))
 
-    Raises ValueError unless all values are positive.
-    """
-    if min(*first, *second) <= 0:
-        raise ValueError("first, second: a ratio needs positive values")
-    return Interval(*(float(np.exp(limit)) for limit in paired(np.log(first), np.log(second))))
+
+def ratio(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """Geometric mean of first / second, pair by pair, with its interval."""
+    return geometric_mean(np.divide(first, second))
 
 
 def shares(part: Sequence[float], whole: Sequence[float]) -> Interval:

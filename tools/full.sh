@@ -59,7 +59,7 @@ run() {
 collect() {
     test -d "results/runs/$PROFILE" || { echo "results/runs/$PROFILE is not there: tools/full.sh run makes it" >&2; exit 1; }
     # What the stages hold is large, and needed only to go on there.
-    tar -czf "$file" -C results/runs --exclude stages "$PROFILE"
+    tar -cf "$file" -C results/runs --exclude stages "$PROFILE"
     du -h "$file"
 }
 
