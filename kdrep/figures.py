@@ -34,8 +34,7 @@ def use_style() -> None:
 def log_axis(axis, ticks: Sequence[float]) -> None:
     """Make the x axis logarithmic, with plain numbers at `ticks`."""
     axis.set_xscale("log")
-    axis.set_xticks(list(ticks))
-    axis.xaxis.set_major_formatter(ScalarFormatter())
+    axis.set_xticks(list(ticks), [f"{tick:g}" for tick in ticks])
     axis.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -252,8 +251,13 @@ def forest(rows: pd.DataFrame) -> plt.Figure:
     figure, axis = plt.subplots(figsize=(8.5, 1.2 + 0.27 * len(rows)))
     axis.axvline(1, **PAPER)
     for i, row in enumerate(rows.itertuples()):
-        value, *interval = np.clip(np.array([row.value, row.low, row.high]) / row.published, *limits)
+        ratios = np.array([row.value, row.low, row.high]) / row.published
+        value, *interval = np.clip(ratios, *limits)
         axis.plot(interval, [i, i], color=SHADES[0])
+        beyond = ((ratios.min() < limits[0], "<"), (ratios.max() > limits[1], ">"))
+        for end, (goes_on, arrow) in zip(limits, beyond, strict=True):
+            if goes_on:
+                axis.plot(end, i, arrow, color=SHADES[0], markersize=4)
         axis.plot(value, i, marks[row.verdict], color=SHADES[0], markersize=6)
     axis.set_yticks(range(len(rows)), [f"{r.claim}  {r.arm}, {r.quantity}" for r in rows.itertuples()], fontsize=8)
     axis.set_ylim(len(rows) - 0.4, -0.6)

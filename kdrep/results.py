@@ -111,7 +111,7 @@ def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
         # Without a finite limit, as with one seed, the value itself must be near enough.
         reached = low if math.isfinite(low) else value
         away = f"{100 * (value / published - 1):+.0f} %".replace("-", "−")
-        text = f"{text} (published {number(published)}; {away}, {100 * need.bound:.0f} allowed)"
+        text = f"{text} (published {number(published)}; {away}, the interval must reach +{100 * need.bound:.0f} %)"
         return verdict_of(reached <= published * (1 + need.bound)), text
     if need.kind == "order":
         met = value > 0 and abs(math.log10(value / published)) <= 0.5

@@ -80,7 +80,10 @@ def kept(
     axis.axhline(ensemble, color=SHADES[1], linestyle="--", label="the ensemble")
     axis.axhline(control, color="0.5", linestyle="-.", label="labels alone, as many steps")
     axis.axhline(
-        ensemble * published, color="0.35", linestyle=":", label=f"{published:.0%} of the ensemble's, as published"
+        ensemble * published,
+        color="0.35",
+        linestyle=":",
+        label=f"{100 * published:.0f} % of the ensemble's, as published",
     )
     log_axis(axis, temperatures)
     axis.set(xlabel="temperature T", ylabel="gain in frame accuracy, points")
