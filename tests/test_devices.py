@@ -1,13 +1,23 @@
-"""Every kind of training, on every device that is there: results are on the CPU, finite, and the same ones twice."""
+"""Every kind of training, on every device that is there: results are on the CPU, finite, and the same ones twice.
 
+And on one that only pretends to be (see pretended.py): nothing is left on the CPU, no step waits for the device, and
+the results are the CPU's.
+"""
+
+import nbformat
+import pretended
 import pytest
 import torch
+from IPython.display import display
 
-from kdrep import acoustic, cifar, experts, fitnets, mnist
+from kdrep import acoustic, cifar, experts, fitnets, mnist, notebook, training
 from kdrep.corpora import synthetic_digits
 from kdrep.maxout import Conv
+from kdrep.profiles import SETTINGS
+from kdrep.results import NOTEBOOKS
 from kdrep.training import Recipe
 
+pretended.register()
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
 TEACHER = (Conv(4, 5, 2, (4, 4)),)  # pools that do not overlap: on a GPU the gradient of others has no fixed order
 STUDENT = (Conv(3, pool=(4, 4)), Conv(3))
@@ -15,16 +25,42 @@ SHAPE = dict(widths=(4, 6, 8))
 SHORT = Recipe(epochs=2, batch_size=64, learning_rate=1e-3)
 
 
-@pytest.fixture(params=["cpu", pytest.param("cuda", marks=GPU)])
-def place(request):
+@pytest.fixture(params=["cpu", pretended.NAME, pytest.param("cuda", marks=GPU)])
+def place(request, monkeypatch):
     """Device and precision, as a notebook gives them to its stages."""
-    return dict(device=request.param, precision=torch.bfloat16 if request.param == "cuda" else torch.float32)
+    given = dict(device=request.param, precision=torch.bfloat16 if request.param == "cuda" else torch.float32)
+    if request.param != pretended.NAME:
+        yield given
+        return
+    with pretended.device() as dispatch:
+        monkeypatch.setattr(training, "make_step", not_waiting(training.make_step, dispatch))
+        yield given
+
+
+def not_waiting(make_step, dispatch):
+    """`make_step`, whose steps raise AssertionError if one of them waits for the device."""
+
+    def make(*arguments):
+        step = make_step(*arguments)
+
+        def watched(*given):
+            before = dispatch.waits
+            losses = step(*given)
+            assert dispatch.waits == before, "a step waits for the device"
+            return losses
+
+        return watched
+
+    return make
 
 
 def same_twice(function, *arguments, **options):
-    """A stage's result, on the CPU and finite, and equal when it is computed again."""
-    first, second = (function(*arguments, **options) for _ in range(2))
-    assert_same(first, second)
+    """A stage's result, on the CPU and finite, and equal when it is computed again: on the CPU, if the first time was
+    on the pretended device."""
+    first = function(*arguments, **options)
+    if options["device"] == pretended.NAME:
+        options["device"] = "cpu"
+    assert_same(first, function(*arguments, **options))
     return first
 
 
@@ -49,10 +85,15 @@ def test_populations(digits, place):
     )  # fmt: skip
 
 
-def test_acoustic_models(place):
+@pytest.fixture(scope="module")
+def task():
+    """What acoustic models learn from and are tested on."""
     corpus = synthetic_digits(speakers=3, takes=4)
     test = acoustic.conditions(corpus)["voice0"]
-    task = acoustic.make_task(corpus, test, acoustic.align_corpus(corpus, test))
+    return acoustic.make_task(corpus, test, acoustic.align_corpus(corpus, test))
+
+
+def test_acoustic_models(task, place):
     recipe, size = Recipe(epochs=1, batch_size=256), dict(width=16, depth=2)
     ensemble = same_twice(acoustic.train_ensemble, task, recipe, members=2, **size, **place)
     same_twice(
@@ -92,3 +133,31 @@ def test_fitnets(digits, place):
     told = dict(start=first["weights"], teacher_logits=teacher["train_logits"], **place)
     same_twice(fitnets.train_net, pictures, stopping, layers=STUDENT, published=True, **told)
     same_twice(fitnets.train_net, pictures, SHORT, layers=STUDENT, watch=True, **told)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name != "06_scorecard"])
+def test_notebooks_leave_nothing_on_the_cpu(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(notebook, "choose_device", lambda device: pretended.NAME)
+    monkeypatch.setattr(notebook, "faster_precision", lambda device: torch.float32)
+    names = {"display": display}  # as in a kernel
+    with pretended.device():
+        for number, cell in enumerate(nbformat.read(NOTEBOOKS / f"{name}.ipynb", 4).cells):
+            if cell.cell_type == "code":
+                exec(compile(cell.source, f"{name}, cell {number}", "exec"), names)
+            if "parameters" in cell.metadata.get("tags", ()):
+                names |= dict(profile="smoke", results_dir=str(tmp_path))
+    assert (tmp_path / "parts" / f"{name}.csv").is_file()
+
+
+def test_the_pretended_device_refuses_what_a_gpu_refuses():
+    with pretended.device() as dispatch:
+        there, here = torch.ones(2, 2, device=pretended.NAME), torch.ones(2, 2)
+        with pytest.raises(RuntimeError, match="others on the CPU"):
+            there @ here
+        with pytest.raises(RuntimeError, match="with a generator of cpu"):
+            torch.rand(2, device=pretended.NAME, generator=torch.Generator())
+        doubled = there * 2
+        assert dispatch.waits == 0
+        assert torch.equal(doubled.cpu(), here * 2)
+        assert dispatch.waits == 1
