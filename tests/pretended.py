@@ -102,7 +102,7 @@ def check_met(name: str, arguments: tuple, leaves: Sequence) -> None:
 def check_generator(name: str, generator: torch.Generator | None, target: str) -> None:
     """Raise RuntimeError if one device's numbers are drawn with the other's generator."""
     if generator is not None and (owner := Generator.owners[generator._cdata].type) != target:
-        raise RuntimeError(f"{name}: draws on {target} with a generator of {owner}")
+        raise RuntimeError(f"{name}: draws on the device {target} with a generator of {owner}")
 
 
 def destination(name: str, arguments: tuple, options: dict) -> str:

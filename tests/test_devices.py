@@ -17,15 +17,17 @@ from kdrep.profiles import SETTINGS
 from kdrep.results import NOTEBOOKS
 from kdrep.training import Recipe
 
-pretended.register()
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
+PRETENDED = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU that need not pretend")
+if not torch.cuda.is_available():
+    pretended.register()
 TEACHER = (Conv(4, 5, 2, (4, 4)),)  # pools that do not overlap: on a GPU the gradient of others has no fixed order
 STUDENT = (Conv(3, pool=(4, 4)), Conv(3))
 SHAPE = dict(widths=(4, 6, 8))
 SHORT = Recipe(epochs=2, batch_size=64, learning_rate=1e-3)
 
 
-@pytest.fixture(params=["cpu", pretended.NAME, pytest.param("cuda", marks=GPU)])
+@pytest.fixture(params=["cpu", pytest.param(pretended.NAME, marks=PRETENDED), pytest.param("cuda", marks=GPU)])
 def place(request, monkeypatch):
     """Device and precision, as a notebook gives them to its stages."""
     given = dict(device=request.param, precision=torch.bfloat16 if request.param == "cuda" else torch.float32)
@@ -135,6 +137,7 @@ def test_fitnets(digits, place):
     same_twice(fitnets.train_net, pictures, SHORT, layers=STUDENT, watch=True, **told)
 
 
+@PRETENDED
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [name for name in SETTINGS if name != "06_scorecard"])
 def test_notebooks_leave_nothing_on_the_cpu(name, tmp_path, monkeypatch):
@@ -150,6 +153,7 @@ def test_notebooks_leave_nothing_on_the_cpu(name, tmp_path, monkeypatch):
     assert (tmp_path / "parts" / f"{name}.csv").is_file()
 
 
+@PRETENDED
 def test_the_pretended_device_refuses_what_a_gpu_refuses():
     with pretended.device() as dispatch:
         there, here = torch.ones(2, 2, device=pretended.NAME), torch.ones(2, 2)
