@@ -42,14 +42,24 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Interval:
 
 def geometric_mean(values: Sequence[float]) -> Interval:
     """Geometric mean with Student's interval of the logarithms. Raises ValueError unless all are positive."""
-    if not (min(values) > 0 and max(values) < math.inf):
-        raise ValueError(f"values: a geometric mean needs positive, finite ones, not {list(values)}")
-    return Interval(*(float(np.exp(limit)) for limit in mean_interval(np.log(values))))
+    return exponential(mean_interval(logarithms(values)))
 
 
 def ratio(first: Sequence[float], second: Sequence[float]) -> Interval:
-    """Geometric mean of first / second, pair by pair, with its interval."""
-    return geometric_mean(np.divide(first, second))
+    """Geometric mean of first / second, pair by pair, with its interval. Raises ValueError unless all are positive."""
+    return exponential(paired(logarithms(first), logarithms(second)))
+
+
+def logarithms(values: Sequence[float]) -> np.ndarray:
+    """Natural logarithms. Raises ValueError unless all values are positive and finite."""
+    if not (min(values) > 0 and max(values) < math.inf):
+        raise ValueError(f"values: a geometric mean needs positive, finite ones, not {list(values)}")
+    return np.log(values)
+
+
+def exponential(interval: Interval) -> Interval:
+    """The interval of what has this one of its logarithm."""
+    return Interval(*(float(np.exp(limit)) for limit in interval))
 
 
 def shares(part: Sequence[float], whole: Sequence[float]) -> Interval:
