@@ -31,6 +31,8 @@ def test_a_ratio_is_a_geometric_mean():
     assert statistics.ratio([3.0], [1.5]) == statistics.Interval(pytest.approx(2), 0, math.inf)
     with pytest.raises(ValueError, match="positive"):
         statistics.ratio([1.0, 0.0], [1.0, 1.0])
+    with pytest.raises(ValueError, match="pairs"):
+        statistics.ratio([1.0], [1.0, 2.0])
 
 
 def test_paired_takes_the_differences():
