@@ -38,6 +38,10 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--name", help="name of the run (default: the profile's name)")
     run.add_argument("--fresh", action="store_true", help="delete what an earlier run of this name has computed")
+    run.add_argument(
+        "--keep-published", action="store_true",
+        help="take over the published notebooks that are up to date, so that one notebook can be published anew",
+    )  # fmt: skip
     run.add_argument("--data-dir", metavar="DIR", help="where the data are (default: $KDREP_DATA, then data/)")
     run.add_argument(
         "--scheduler", metavar="tcp://HOST:PORT",
@@ -104,6 +108,7 @@ def reproduce(options) -> int:
         seeds=options.seeds,
         device=options.device,
         fresh=options.fresh,
+        keep_published=options.keep_published,
     )
 
 

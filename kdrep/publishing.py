@@ -1,4 +1,4 @@
-"""Promotes a run to results/<profile>/ and to the README, or says why not."""
+"""Promotes a run to results/<profile>/ and to the README, or says why not; and begins a run from what is published."""
 
 import json
 import re
@@ -46,14 +46,37 @@ def publish(folder: Path) -> Path:
 
 def copy_run(folder: Path, target: Path) -> None:
     """Copy what is published of a run: its tables, and the notebooks that have finished, with their figures."""
-    (target / "figures").mkdir(parents=True)
+    target.mkdir(parents=True)
     for name in ("rows.csv", "scorecard.csv", "run.json"):
         shutil.copy(folder / name, target / name)
     for notebook, fact in runs.read_parts(folder)[1].items():
-        executed = (folder / "notebooks" / f"{notebook}.ipynb").read_text()
-        write_aside(target / "notebooks" / f"{notebook}.ipynb", without_paths(executed))
-        for figure in fact["figures"]:
-            shutil.copy(folder / "figures" / figure, target / "figures" / figure)
+        copy_notebook(folder, target, notebook, fact)
+
+
+def copy_notebook(folder: Path, target: Path, notebook: str, fact: dict) -> None:
+    """Copy what one notebook left in a run: the executed copy, its figures, its part of the rows, and its facts."""
+    for name in ("figures", "parts"):
+        (target / name).mkdir(parents=True, exist_ok=True)
+    for figure in fact["figures"]:
+        shutil.copy(folder / "figures" / figure, target / "figures" / figure)
+    executed = (folder / "notebooks" / f"{notebook}.ipynb").read_text()
+    write_aside(target / "notebooks" / f"{notebook}.ipynb", without_paths(executed))
+    for suffix in ("csv", "json"):  # the facts last: without them it does not count as finished
+        shutil.copy(folder / "parts" / f"{notebook}.{suffix}", target / "parts" / f"{notebook}.{suffix}")
+
+
+def take_published(folder: Path, profile: str) -> list[str]:
+    """Begin a run with the published notebooks of its profile that it lacks and whose code is still the same, the
+    scorecard aside; which they are."""
+    published = ROOT / "results" / profile
+    facts, own = (runs.read_parts(place)[1] for place in (published, folder))
+    lacking = [name for name in facts if name not in own and name != "06_scorecard"]
+    taken = [name for name in lacking if facts[name]["code"] == notebook_code(name)]
+    for name in taken:
+        copy_notebook(published, folder, name, facts[name])
+    if taken:
+        runs.compile_run(folder)
+    return taken
 
 
 def objections(folder: Path) -> list[str]:
@@ -137,5 +160,6 @@ def with_table(readme: str, profile: str) -> str:
     if start not in readme or end not in readme:
         return readme
     card = scorecard(read_rows(ROOT / "results" / profile / "rows.csv"))
+    ran = card[card["notebook"].isin(card[card["value"].notna()]["notebook"])]
     before, rest = readme.split(start, 1)
-    return f"{before}{start}\n{tally(card)}\n\n{as_markdown(card)}\n{end}{rest.split(end, 1)[1]}"
+    return f"{before}{start}\n{tally(ran)}\n\n{as_markdown(ran)}\n{end}{rest.split(end, 1)[1]}"

@@ -12,9 +12,8 @@ from pathlib import Path
 import papermill
 from papermill.exceptions import PapermillExecutionError
 
-from kdrep import runs
+from kdrep import publishing, runs
 from kdrep.profiles import SETTINGS, choose_device, choose_profile, settings
-from kdrep.publishing import has_failed
 from kdrep.results import NOTEBOOKS, as_table, notebook_code, scorecard
 
 QUIET = ["--log-level=ERROR"]  # a kernel of this machine alone need not warn that it is reached over plain TCP
@@ -35,9 +34,11 @@ def choose_notebooks(names: list[str]) -> list[str]:
 
 
 def reproduce(
-    notebooks: list[str], profile: str, *, name: str | None, seeds: int | None, device: str, fresh: bool
-) -> int:
-    """Execute the notebooks into results/runs/<name>/, print the scorecard, and return the exit status."""
+    notebooks: list[str], profile: str, *, name: str | None, seeds: int | None, device: str, fresh: bool,
+    keep_published: bool = False,
+) -> int:  # fmt: skip
+    """Execute the notebooks into results/runs/<name>/, print the scorecard, and return the exit status. With
+    `keep_published` the run takes over whatever is published and still up to date."""
     profile, notebooks = choose_profile(profile, device), choose_notebooks(notebooks)
     parameters = {"profile": profile, "seeds": seeds, "device": choose_device(device)}
     for notebook in notebooks:
@@ -45,6 +46,9 @@ def reproduce(
     folder = runs.run_folder(runs.named_folder(name) if name else None, profile)
     if fresh:
         runs.clear(folder)
+    if keep_published:
+        for notebook in publishing.take_published(folder, profile):
+            print(f"{notebook}: taken over as published", flush=True)
     os.environ["KDREP_RESULTS"] = str(folder)
     if os.environ.get("KDREP_DATA"):  # the kernels start in another folder
         os.environ["KDREP_DATA"] = str(Path(os.environ["KDREP_DATA"]).resolve())
@@ -71,7 +75,7 @@ def finished(folder: Path, notebook: str, parameters: dict) -> bool:
     """Whether the run holds this notebook executed without failure, with these parameters and today's code, on real
     data unless it is a smoke run: what was a stand-in's may have come since."""
     executed = folder / "notebooks" / f"{notebook}.ipynb"
-    if notebook == "06_scorecard" or not executed.exists() or has_failed(executed):
+    if notebook == "06_scorecard" or not executed.exists() or publishing.has_failed(executed):
         return False
     _, facts = runs.read_parts(folder)
     fact = facts.get(notebook)

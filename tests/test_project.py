@@ -3,12 +3,13 @@
 import ast
 import json
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from kdrep import publishing, results
+from kdrep import publishing, results, runs
 from kdrep.profiles import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,6 +88,17 @@ def test_source_notebooks_are_clean(path):
 
 def test_every_notebook_has_settings():
     assert [path.stem for path in SOURCE_NOTEBOOKS] == list(SETTINGS)
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_published_tables_are_what_their_parts_say(profile, tmp_path):
+    published = ROOT / "results" / profile
+    if not published.exists():
+        pytest.skip(f"results/{profile} has not been published")
+    shutil.copytree(published / "parts", tmp_path / "parts")
+    runs.compile_run(tmp_path)
+    for name in ("rows.csv", "scorecard.csv", "run.json"):
+        assert (tmp_path / name).read_text() == (published / name).read_text(), name
 
 
 @pytest.mark.parametrize("profile", ["quick", "full"])

@@ -195,7 +195,8 @@ def good_run(tmp_path, monkeypatch):
 
 def test_a_good_run_is_published_whole(good_run):
     target = publishing.publish(good_run)
-    assert sorted(p.name for p in target.iterdir()) == ["figures", "notebooks", "rows.csv", "run.json", "scorecard.csv"]
+    tables = ["rows.csv", "run.json", "scorecard.csv"]
+    assert sorted(p.name for p in target.iterdir()) == ["figures", "notebooks", "parts", *tables]
     assert [p.name for p in (target / "figures").iterdir()] == ["01_mnist-errors.png"]
     assert [p.name for p in target.parent.iterdir()] == ["quick"]
     assert "/home/me" not in (target / "notebooks" / "01_mnist.ipynb").read_text()
@@ -205,6 +206,22 @@ def test_a_good_run_is_published_whole(good_run):
     assert readme.endswith("after\n")
     assert "| H3.2 |" in readme
     assert "old" not in readme
+    assert "| H2.1 |" not in readme  # of a notebook that is not in the run
+
+
+def test_a_run_takes_over_what_is_published_and_up_to_date(good_run, tmp_path, monkeypatch):
+    published, folder = publishing.publish(good_run), tmp_path / "next"
+    with monkeypatch.context() as changed:
+        changed.setattr(publishing, "notebook_code", lambda name: "newer")
+        assert publishing.take_published(folder, "quick") == []
+    assert publishing.take_published(folder, "full") == []
+    assert not folder.exists()
+    assert publishing.take_published(folder, "quick") == ["01_mnist"]
+    assert publishing.objections(folder) == []
+    assert (folder / "rows.csv").read_text() == (published / "rows.csv").read_text()
+    (folder / "figures" / "01_mnist-errors.png").write_bytes(b"new")
+    assert publishing.take_published(folder, "quick") == []  # the run's own is not overwritten
+    assert (folder / "figures" / "01_mnist-errors.png").read_bytes() == b"new"
 
 
 @pytest.mark.parametrize(
