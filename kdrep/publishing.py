@@ -10,12 +10,18 @@ from kdrep import papers, runs
 from kdrep.results import ROOT, as_markdown, notebook_code, read_rows, scorecard, stands_in, tally, write_aside
 
 README = ROOT / "README.md"
+SCORECARD = "06_scorecard"  # says what a run's other notebooks have found
 NOTEBOOK_LIMIT = 1_000_000
 TOTAL_LIMIT = 10_000_000
 
 
 class PublishError(RuntimeError):
     """A run may not be published; the message lists every reason."""
+
+
+def published_folder(profile: str) -> Path:
+    """Where the published run of a profile lies."""
+    return ROOT / "results" / profile
 
 
 def publish(folder: Path) -> Path:
@@ -27,7 +33,7 @@ def publish(folder: Path) -> Path:
     if problems:
         raise PublishError(f"{runs.shown(folder)} is not published:\n  - " + "\n  - ".join(problems))
     profile = json.loads((folder / "run.json").read_text())["profile"]
-    target = ROOT / "results" / profile
+    target = published_folder(profile)
     target.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as aside:
         new, old = Path(aside) / "new", Path(aside) / "old"
@@ -68,9 +74,9 @@ def copy_notebook(folder: Path, target: Path, notebook: str, fact: dict) -> None
 def take_published(folder: Path, profile: str) -> list[str]:
     """Begin a run with the published notebooks of its profile that it lacks and whose code is still the same, the
     scorecard aside; which they are."""
-    published = ROOT / "results" / profile
+    published = published_folder(profile)
     facts, own = (runs.read_parts(place)[1] for place in (published, folder))
-    lacking = [name for name in facts if name not in own and name != "06_scorecard"]
+    lacking = [name for name in facts if name not in own and name != SCORECARD]
     taken = [name for name in lacking if facts[name]["code"] == notebook_code(name)]
     for name in taken:
         copy_notebook(published, folder, name, facts[name])
@@ -98,6 +104,7 @@ def objections(folder: Path) -> list[str]:
         found.append("the working tree was dirty: commit, then run again")
     for notebook, fact in facts.items():
         found += notebook_objections(folder, notebook, fact)
+    found += incomplete(facts, profiles[0] if profiles else "")
     for notebook, codes in rows.groupby(rows["claim"].map(lambda claim: papers.claim(claim).notebook))["code"]:
         if set(codes) != {notebook_code(notebook)}:
             found.append(f"rows of {notebook} are older than the code they depend on: run it again")
@@ -105,6 +112,17 @@ def objections(folder: Path) -> list[str]:
     if size > TOTAL_LIMIT:
         found.append(f"the run is larger than {TOTAL_LIMIT:,} bytes ({size:,})")
     return list(dict.fromkeys(found))
+
+
+def incomplete(facts: dict[str, dict], profile: str) -> list[str]:
+    """Which notebooks are published but not in this run, and whether its scorecard is of an earlier state."""
+    published = runs.read_parts(published_folder(profile))[1]
+    lost = [name for name in published if name not in facts and name != SCORECARD]
+    found = [f"{name} is published but not in this run: execute it, or begin with --keep-published" for name in lost]
+    card = facts.get(SCORECARD, {"finished": ""})
+    if any(fact["finished"] > card["finished"] for fact in facts.values()):
+        found.append(f"{SCORECARD} is missing or older than another notebook of the run: execute it")
+    return found
 
 
 def notebook_objections(folder: Path, notebook: str, fact: dict) -> list[str]:
@@ -159,7 +177,7 @@ def with_table(readme: str, profile: str) -> str:
     start, end = f"<!-- scorecard: {profile} -->", f"<!-- end of scorecard: {profile} -->"
     if start not in readme or end not in readme:
         return readme
-    card = scorecard(read_rows(ROOT / "results" / profile / "rows.csv"))
+    card = scorecard(read_rows(published_folder(profile) / "rows.csv"))
     ran = card[card["notebook"].isin(card[card["value"].notna()]["notebook"])]
     before, rest = readme.split(start, 1)
     return f"{before}{start}\n{tally(ran)}\n\n{as_markdown(ran)}\n{end}{rest.split(end, 1)[1]}"

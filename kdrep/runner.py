@@ -64,7 +64,7 @@ def reproduce(
         problem = execute(notebook, folder / "notebooks" / f"{notebook}.ipynb", parameters)
         print(f"{head}: {problem or 'done'} ({time.monotonic() - start:.0f} s)", flush=True)
         failures += [f"{notebook}: {problem}"] if problem else []
-    print_scorecard(folder)
+    print_scorecard(folder, profile)
     print(f"\nEverything is in {runs.shown(folder)}: executed notebooks, figures, rows.csv, scorecard.csv, run.json.")
     if failures:
         print("\nFailed:\n  " + "\n  ".join(failures), file=sys.stderr)
@@ -72,10 +72,11 @@ def reproduce(
 
 
 def finished(folder: Path, notebook: str, parameters: dict) -> bool:
-    """Whether the run holds this notebook executed without failure, with these parameters and today's code, on real
-    data unless it is a smoke run: what was a stand-in's may have come since."""
+    """Whether the run holds this notebook, executed without failure, with these parameters and today's code, and all
+    its figures. It does not count where the tree was dirty and is clean now, or, unless it is a smoke run, where
+    something stood in for data, which may have come since."""
     executed = folder / "notebooks" / f"{notebook}.ipynb"
-    if notebook == "06_scorecard" or not executed.exists() or publishing.has_failed(executed):
+    if notebook == publishing.SCORECARD or not executed.exists() or publishing.has_failed(executed):
         return False
     _, facts = runs.read_parts(folder)
     fact = facts.get(notebook)
@@ -83,6 +84,10 @@ def finished(folder: Path, notebook: str, parameters: dict) -> bool:
         return False
     wanted = defaults(notebook) | parameters
     if any(wanted.get(name) != value for name, value in fact["parameters"].items()):
+        return False
+    if not all((folder / "figures" / name).exists() for name in fact["figures"]):
+        return False
+    if fact["dirty"] and not runs.git_state()[1]:
         return False
     return parameters["profile"] == "smoke" or all(data["real"] for data in fact["datasets"].values())
 
@@ -139,10 +144,12 @@ def follow(path: Path, stop: threading.Event) -> None:
             sys.stderr.flush()
 
 
-def print_scorecard(folder: Path) -> None:
-    """The scorecard of a run on the terminal."""
-    rows, _ = runs.read_parts(folder)
-    card = scorecard(rows)
-    print("\n" + as_table(card).to_string(index=False, max_colwidth=56, justify="left"))
+def print_scorecard(folder: Path, profile: str) -> None:
+    """The scorecard of a run on the terminal, beside what is published of its profile."""
+    card, published = (scorecard(runs.read_parts(place)[0]) for place in (folder, publishing.published_folder(profile)))
+    table, before = as_table(card), as_table(published)
+    same = table["what is measured"] == before["what is measured"]
+    table.insert(table.columns.get_loc("this run"), "published", before["this run"].where(same, "—"))
+    print("\n" + table.to_string(index=False, max_colwidth=56, justify="left"))
     counts = card["verdict"].value_counts()
     print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))

@@ -20,6 +20,9 @@ run.finish()
 """
 
 
+FACT = {"datasets": {}, "figures": [], "dirty": False}
+
+
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """Two small notebooks in a place of their own; the first one fails."""
@@ -75,7 +78,9 @@ def test_a_notebook_that_was_cut_off_while_written_is_executed_again(house, caps
 def test_what_was_measured_on_a_stand_in_is_tried_again(house, monkeypatch, profile, real, kept):
     runner.reproduce(["01"], "smoke", name=None, seeds=None, device="cpu", fresh=False)
     parameters = {"profile": profile, "seeds": None, "device": "cpu"}
-    fact = {"code": runner.notebook_code("01_mnist"), "parameters": parameters, "datasets": {"mnist": {"real": real}}}
+    fact = FACT | dict(
+        code=runner.notebook_code("01_mnist"), parameters=parameters, datasets={"mnist": {"real": real}}
+    )  # fmt: skip
     monkeypatch.setattr(runner.runs, "read_parts", lambda folder: (None, {"01_mnist": fact}))
     assert runner.finished(house / "run", "01_mnist", parameters) == kept
 
@@ -83,12 +88,32 @@ def test_what_was_measured_on_a_stand_in_is_tried_again(house, monkeypatch, prof
 @pytest.mark.parametrize(("corpus", "kept"), [("digits", True), ("speechcommands", False)])
 def test_a_parameter_of_one_notebook_makes_another_run(tmp_path, monkeypatch, corpus, kept):
     parameters = {"profile": "smoke", "seeds": None, "device": "cpu"}
-    fact = {"code": runner.notebook_code("02_speech"), "parameters": parameters | {"corpus": corpus}, "datasets": {}}
+    fact = FACT | dict(code=runner.notebook_code("02_speech"), parameters=parameters | {"corpus": corpus})
     monkeypatch.setattr(runner.runs, "read_parts", lambda folder: (None, {"02_speech": fact}))
-    monkeypatch.setattr(runner, "has_failed", lambda path: False)
+    monkeypatch.setattr(publishing, "has_failed", lambda path: False)
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "02_speech.ipynb").touch()
     assert runner.finished(tmp_path, "02_speech", parameters) == kept
+
+
+@pytest.mark.parametrize(("spoil", "kept"), [({}, True), ({"dirty": True}, False), ({"figures": ["gone.png"]}, False)])
+def test_what_could_not_be_published_is_executed_again(house, monkeypatch, spoil, kept):
+    runner.reproduce(["01"], "smoke", name=None, seeds=None, device="cpu", fresh=False)
+    parameters = {"profile": "smoke", "seeds": None, "device": "cpu"}
+    fact = FACT | dict(code=runner.notebook_code("01_mnist"), parameters=parameters) | spoil
+    monkeypatch.setattr(runner.runs, "read_parts", lambda folder: (None, {"01_mnist": fact}))
+    monkeypatch.setattr(runner.runs, "git_state", lambda: ("commit", False))
+    assert runner.finished(house / "run", "01_mnist", parameters) == kept
+    monkeypatch.setattr(runner.runs, "git_state", lambda: ("commit", True))
+    assert runner.finished(house / "run", "01_mnist", parameters) == (kept or "dirty" in spoil)
+
+
+def test_the_printed_scorecard_has_what_is_published_beside_this_run(good_run, capsys):
+    for published in ("—", "140"):
+        runner.print_scorecard(good_run, "quick")
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("H3.2")]
+        assert line.split()[-4:] == ["146", published, "140", "reproduced"]
+        publishing.publish(good_run)
 
 
 def test_a_lack_of_room_is_said_with_its_remedy(tmp_path):
@@ -158,7 +183,7 @@ def test_errors_say_what_to_do(words, message, capsys):
 
 @pytest.fixture
 def good_run(tmp_path, monkeypatch):
-    """A run of one notebook that nothing speaks against."""
+    """A run of one notebook and the scorecard that nothing speaks against."""
     folder = tmp_path / "good"
     code = results.notebook_code("01_mnist")
     rest = dict(seeds=3, dataset="mnist", profile="quick", device="cpu", seconds=1.0, code=code)
@@ -181,7 +206,10 @@ def good_run(tmp_path, monkeypatch):
         "nbformat": 4,
         "nbformat_minor": 5,
     }
-    (folder / "notebooks" / "01_mnist.ipynb").write_text(json.dumps(executed))
+    for name in ("01_mnist", "06_scorecard"):
+        (folder / "notebooks" / f"{name}.ipynb").write_text(json.dumps(executed))
+    card = facts | dict(finished="2027", datasets={}, figures=[], code=results.notebook_code("06_scorecard"))
+    runs.write_part(folder, "06_scorecard", [], card)
     house = tmp_path / "house"
     (house / "results" / "quick").mkdir(parents=True)
     (house / "results" / "quick" / "old").write_text("old")
@@ -217,7 +245,8 @@ def test_a_run_takes_over_what_is_published_and_up_to_date(good_run, tmp_path, m
     assert publishing.take_published(folder, "full") == []
     assert not folder.exists()
     assert publishing.take_published(folder, "quick") == ["01_mnist"]
-    assert publishing.objections(folder) == []
+    (objection,) = publishing.objections(folder)
+    assert objection == "06_scorecard is missing or older than another notebook of the run: execute it"
     assert (folder / "rows.csv").read_text() == (published / "rows.csv").read_text()
     (folder / "figures" / "01_mnist-errors.png").write_bytes(b"new")
     assert publishing.take_published(folder, "quick") == []  # the run's own is not overwritten
@@ -242,6 +271,14 @@ def test_publish_refuses_and_changes_nothing(good_run, spoil, message):
         publishing.publish(good_run)
     assert (publishing.ROOT / "results" / "quick" / "old").exists()
     assert "old" in publishing.README.read_text()
+
+
+def test_publish_refuses_to_lose_what_is_published(good_run, tmp_path):
+    publishing.publish(good_run)
+    for suffix in ("csv", "json"):
+        (good_run / "parts" / f"01_mnist.{suffix}").unlink()
+    with pytest.raises(publishing.PublishError, match="01_mnist is published but not in this run"):
+        publishing.publish(good_run)
 
 
 def test_the_published_run_survives_a_failure(good_run, monkeypatch):
