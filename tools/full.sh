@@ -7,9 +7,10 @@
 #
 # `run` exits with 0 when everything is done and with 75 when it must be called again: finished stages and notebooks are
 # kept, and a stage that was cut off goes on from its checkpoint. NOTEBOOK="05 06" runs some notebooks alone;
-# PROFILE=smoke DEVICE=auto tries it out where there is no GPU.
+# PROFILE=smoke DEVICE=auto tries it out where there is no GPU. Where files have to be small, `split -b 60M FILE.tar`.
 set -eu
 file=$(realpath -m "${2:-.}")
+DATA=${KDREP_DATA:+$(realpath -m "$KDREP_DATA")}
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
 PROFILE=${PROFILE:-full}
@@ -18,13 +19,25 @@ TARGET=${TARGET:-3.12}  # the other machine's Python
 # What is not part of torch's own installation; the machine's torch, torchvision and torchaudio are used as they are.
 WHEELS="papermill nbformat nbclient ipykernel ipywidgets jiwer safetensors seaborn scikit-learn setuptools"
 
+find_set() {  # where one of these forms of a data set lies, if anywhere
+    for place in ${DATA:+"$DATA"} data; do
+        for form in "$@"; do
+            if [ -d "$place/$form" ]; then echo "$place/$form"; return; fi
+        done
+    done
+}
+
 pack() {
-    data=${KDREP_DATA:-data}
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     git clone --quiet --depth 1 "file://$PWD" "$work/kdrep"
-    for set in MNIST fsdd cifar10 cifar100 cifar-10-batches-py cifar-100-python svhn; do
-        if [ -d "$data/$set" ]; then cp -rL "$data/$set" "$work/kdrep/data/"; fi
+    for forms in MNIST fsdd "cifar10 cifar-10-batches-py" "cifar100 cifar-100-python" svhn; do
+        found=$(find_set $forms)
+        if [ -n "$found" ]; then cp -rL "$found" "$work/kdrep/data/"
+        elif [ "$forms" != svhn ]; then
+            echo "no ${forms%% *} in ${DATA:+$DATA or }data/: get it with \`$PYTHON -m kdrep data\`" >&2
+            exit 1
+        fi
     done
     for package in $WHEELS; do
         grep -m1 "^$package==" requirements.lock | cut -d' ' -f1
@@ -66,5 +79,5 @@ collect() {
 case "${1:-}" in
     pack | collect) : "${2:?name the file to write, e.g. tools/full.sh $1 kdrep.tar}"; "$1" ;;
     run) run "${2:-540}" ;;
-    *) sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; exit 2 ;;
+    *) sed -n '2,9p' tools/full.sh | sed 's/^# \{0,1\}//'; exit 2 ;;
 esac
