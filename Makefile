@@ -44,9 +44,8 @@ scorecard: ## print the scorecard of a run
 data doctor scorecard: $(READY)
 	$(BIN)/python -m kdrep $@
 
-benchmark: $(READY) ## time the training loop against a textbook loop, and populations against single nets
-	$(BIN)/python tests/benchmarks/distillation.py
-	$(BIN)/python tests/benchmarks/populations.py
+benchmark: $(READY) ## time the training loop against a textbook loop, and populations against single nets (DEVICE=)
+	$(BIN)/python tests/benchmarks $(if $(DEVICE),--device $(DEVICE))
 
 lock: ## resolve requirements.lock again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --extra cluster pyproject.toml -o requirements.lock

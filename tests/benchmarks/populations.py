@@ -1,14 +1,9 @@
 """Populations against nets trained one after another, the regularised teacher, maxout nets in processes, peak memory.
 
-    python tests/benchmarks/populations.py [--figure growth.png]
-
-Every case runs in a process of its own, so that its peak memory is its own; all of them in one run, beside the speed
-of a large matrix product. `--figure` draws how the cost of a step grows with images, members and width.
+Every case runs in a process of its own, so that its peak memory is its own.
 """
 
-import argparse
 import multiprocessing
-import os
 import resource
 import sys
 import time
@@ -17,11 +12,11 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import torch
+from distillation import operations
 
 from kdrep import figures
 from kdrep.augment import Jitter
 from kdrep.distill import DistillationLoss
-from kdrep.doctor import matrix_speed
 from kdrep.fitnets import channels_last
 from kdrep.maxout import MNIST, MNIST_STUDENT, MaxoutNet
 from kdrep.models import MNIST_TEACHER, mlp, multiplications
@@ -31,55 +26,58 @@ from kdrep.training import Recipe, faster_precision, train
 WIDTHS, MEMBERS, BATCHES = (30, 100, 300, 800, 1200), (1, 3, 10, 30, 100), (32, 128, 512, 2048)
 LARGEST = 60e6  # weights of a population that a small machine should train
 STEPS, BATCH = 20, 128
+ACOUSTIC = {"cpu": (1040, *[192] * 8, 99), "cuda": (1040, *[2560] * 8, 99)}  # of profiles quick and full
+TEACHER_TARGET, ENSEMBLE_TARGET = 50, 4  # per cent of the ceiling; ten acoustic models in so many times the time of one
 
 
-def random_images(count: int) -> torch.Tensor:
-    """Inputs (count, 784): their content does not change the cost."""
-    return torch.rand(count, 784, generator=torch.Generator().manual_seed(0))
-
-
-def step_seconds(nets: Sequence[torch.nn.Module], inputs: Callable, batch: int, recipe: dict) -> float:
+def step_seconds(nets: Sequence[torch.nn.Module], inputs: Callable, batch: int, recipe: dict, device: str) -> float:
     """Seconds of one step of all nets, one after another, warm."""
-    precision, labels = faster_precision("cpu"), torch.arange(batch * STEPS) % 10
+    precision, examples = faster_precision(device), torch.arange(batch * STEPS, device=device)
     total = 0.0
     for net in nets:
-        loss = DistillationLoss(len(net), None, labels, hard_weight=1.0)
-        options = dict(examples=torch.arange(batch * STEPS), seed=0, precision=precision)
+        loss = DistillationLoss(len(net), None, examples % 10, hard_weight=1.0)
+        options = dict(examples=examples, seed=0, precision=precision)
         for count in (1, 2):  # the first epoch is the warm-up
             start = time.perf_counter()
-            train(net, inputs, loss, Recipe(epochs=count, batch_size=batch, **recipe), **options)
+            train(net.to(device), inputs, loss, Recipe(epochs=count, batch_size=batch, **recipe), **options)
         total += (time.perf_counter() - start) / (2 * STEPS)
     return total
 
 
-def population_case(width: int, members: int, together: bool, batch: int = BATCH) -> tuple[float, float]:
-    """Milliseconds a step and peak memory in MB of `members` nets of one width, together or one after another."""
-    images = random_images(batch * STEPS).to(faster_precision("cpu"))
+def population_case(
+    sizes: Sequence[int], members: int, together: bool, device: str, batch: int = BATCH
+) -> tuple[float, float]:
+    """Milliseconds a step and peak memory in MB of `members` nets of these sizes, together or one after another."""
+    drawn = torch.rand(batch * STEPS, sizes[0], generator=torch.Generator().manual_seed(0))
+    inputs = drawn.to(device, faster_precision(device))
     groups = [range(members)] if together else [[m] for m in range(members)]
-    nets = (Population(mlp(width), seeds) for seeds in groups)
-    return 1e3 * step_seconds(nets, lambda index, _: images[index], batch, {}), peak_memory()
+    nets = (Population(sizes, seeds) for seeds in groups)
+    return 1e3 * step_seconds(nets, lambda index, _: inputs[index], batch, {}, device), peak_memory(device)
 
 
-def teacher_case() -> tuple[float, float]:
+def teacher_case(device: str) -> tuple[float, float]:
     """Seconds of 60,000 images with dropout, jitter and bounded norms, and peak memory in MB."""
     batch = 512
-    images = torch.randint(0, 256, (batch * STEPS, 28, 28), dtype=torch.uint8)
+    images = torch.randint(0, 256, (batch * STEPS, 28, 28), dtype=torch.uint8, device=device)
     recipe = dict(max_norm=3.0, dropout=(0.1, 0.3, 0.3))
-    jitter = Jitter(images, 2, faster_precision("cpu"))
-    seconds = step_seconds([Population(MNIST_TEACHER, [0], recipe["dropout"])], jitter, batch, recipe)
-    return seconds * 60_000 / batch, peak_memory()
+    jitter = Jitter(images, 2, faster_precision(device))
+    seconds = step_seconds([Population(MNIST_TEACHER, [0], recipe["dropout"])], jitter, batch, recipe, device)
+    return seconds * 60_000 / batch, peak_memory(device)
 
 
-def maxout_case(threads: int) -> tuple[float, float]:
-    """Milliseconds a step of a FitNet on MNIST with so many threads, and peak memory in MB."""
+def maxout_case(times_as_wide: int, members: int, threads: int, device: str) -> tuple[float, float]:
+    """Milliseconds a step and peak memory in MB of FitNets on MNIST, one after another, with so many threads."""
     torch.set_num_threads(threads)
-    images = torch.rand(BATCH * STEPS, *MNIST).to(faster_precision("cpu"))
-    net = MaxoutNet(MNIST_STUDENT, MNIST, 10, 0)
-    return 1e3 * step_seconds([net], lambda index, _: channels_last(images[index]), BATCH, {}), peak_memory()
+    layers = [layer._replace(channels=times_as_wide * layer.channels) for layer in MNIST_STUDENT]
+    images = torch.rand(BATCH * STEPS, *MNIST).to(device, faster_precision(device))
+    nets = (MaxoutNet(layers, MNIST, 10, seed) for seed in range(members))
+    return 1e3 * step_seconds(nets, lambda i, _: channels_last(images[i]), BATCH, {}, device), peak_memory(device)
 
 
-def peak_memory() -> float:
-    """The process's largest resident memory in MB."""
+def peak_memory(device: str) -> float:
+    """The largest memory in MB: what the GPU gave out, or what the process held."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
@@ -89,17 +87,19 @@ def alone(function: Callable, *arguments, copies: int = 1) -> list[tuple[float, 
         return [future.result() for future in [pool.submit(function, *arguments) for _ in range(copies)]]
 
 
-def print_teacher(ceiling: float) -> None:
+def print_teacher(ceiling: float, device: str) -> None:
     """The regularised teacher's epoch against the ceiling."""
-    ((seconds, memory),) = alone(teacher_case)
-    products = 2 * 60_000 * (3 * multiplications(MNIST_TEACHER) - MNIST_TEACHER[0] * MNIST_TEACHER[1]) / 1e9
-    print(f"\nregularised teacher, batch 512: {seconds:.2f} s for 60,000 images, {products / seconds:.0f} GFLOP/s, "
-          f"{100 * products / seconds / ceiling:.0f} % of the ceiling, {memory:.0f} MB")  # fmt: skip
+    ((seconds, memory),) = alone(teacher_case, device)
+    achieved = 60_000 * operations(MNIST_TEACHER) / seconds / 1e9
+    print(f"\nregularised teacher, batches of 512 (target: {TEACHER_TARGET} % of the ceiling)")
+    print(
+        f"{seconds:.2f} s for 60,000 images, {achieved:.0f} GFLOP/s, {100 * achieved / ceiling:.0f} %, {memory:.0f} MB"
+    )
 
 
-def print_populations() -> dict[tuple[int, int], float]:
+def print_populations(device: str) -> dict[tuple[int, int], float]:
     """Step times of populations and of the same nets one after another; those of the populations are returned."""
-    print(f"\nms a step of batch {BATCH}: together (one after another), peak MB together")
+    print(f"\nms a step of {BATCH} images: together (one after another), peak MB together")
     print("members".rjust(8) + "".join(f"{f'{width} units':>28}" for width in WIDTHS))
     found = {}
     for members in MEMBERS:
@@ -108,28 +108,39 @@ def print_populations() -> dict[tuple[int, int], float]:
             if members * multiplications(mlp(width)) > LARGEST:
                 cells.append("—")
                 continue
-            ((together, memory),) = alone(population_case, width, members, True)
-            ((apart, _),) = alone(population_case, width, members, False)
+            ((together, memory),) = alone(population_case, mlp(width), members, True, device)
+            ((apart, _),) = alone(population_case, mlp(width), members, False, device)
             found[width, members] = together
             cells.append(f"{together:.1f} ({apart:.1f}), {memory:.0f}")
         print(f"{members:8}" + "".join(f"{cell:>28}" for cell in cells), flush=True)
     return found
 
 
-def print_maxout() -> None:
-    """Maxout nets are no population: several train in processes that share the cores."""
-    threads = torch.get_num_threads()
-    ((one, memory),) = alone(maxout_case, threads)
-    many = alone(maxout_case, 1, copies=threads)
-    shared = max(ms for ms, _ in many) / threads
-    print(f"\nFitNet on MNIST, ms a step of batch {BATCH} a net: one after another with {threads} threads {one:.1f}, "
-          f"in {threads} processes {shared:.1f}; {memory:.0f} MB each")  # fmt: skip
+def print_ensemble(ceiling: float, device: str) -> None:
+    """Ten acoustic models as one population against one of them."""
+    sizes = ACOUSTIC[device]
+    (one, _), (ten, memory) = (alone(population_case, sizes, members, True, device, 512)[0] for members in (1, 10))
+    share = 100 * 10 * 512 * operations(sizes) / ten / 1e6 / ceiling
+    print(f"\nten acoustic models of 8 x {sizes[1]} (target on a GPU: {ENSEMBLE_TARGET} times the time of one)")
+    print(f"{ten:.1f} ms a step of 512 frames, one {one:.1f}: {ten / one:.1f} times; {share:.0f} %, {memory:.0f} MB")
 
 
-def draw_growth(found: dict[tuple[int, int], float], path: Path) -> None:
+def print_maxout(device: str) -> None:
+    """Maxout nets are no population: several train in processes that share the machine."""
+    count = torch.get_num_threads() if device == "cpu" else 6
+    print(f"\n{count} FitNets on MNIST, ms a step of {BATCH} images: in processes (one after another), peak MB of each")
+    for wide in (1, 2, 4):
+        ((apart, _),) = alone(maxout_case, wide, count, torch.get_num_threads(), device)
+        together = alone(maxout_case, wide, 1, 1, device, copies=count)
+        slowest, memory = (max(values) for values in zip(*together, strict=True))
+        name = "as published" if wide == 1 else f"{wide} times as wide"
+        print(f"{name:>16}: {slowest:.1f} ({apart:.1f}), {memory:.0f}", flush=True)
+
+
+def draw_growth(found: dict[tuple[int, int], float], device: str, path: Path) -> None:
     """Cost of a step over images a step, members and width, both axes logarithmic."""
     figures.use_style()
-    by_batch = {batch: alone(population_case, 300, 1, True, batch)[0][0] for batch in BATCHES}
+    by_batch = {batch: alone(population_case, mlp(300), 1, True, device, batch)[0][0] for batch in BATCHES}
     series = {
         "images a step (one net of 300 units)": by_batch,
         "members (30 units)": {m: found[30, m] for m in MEMBERS if (30, m) in found},
@@ -144,20 +155,10 @@ def draw_growth(found: dict[tuple[int, int], float], path: Path) -> None:
     print(f"\n{path} shows how the cost grows")
 
 
-def main() -> None:
-    """Measure everything, and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--figure", type=Path, help="draw the growth of costs into this file")
-    path = parser.parse_args().figure
-    os.environ["TQDM_DISABLE"] = "1"  # in the processes of the cases
-    ceilings = {dtype: matrix_speed(dtype, "cpu", 4096) for dtype in (torch.float32, torch.bfloat16)}
-    print("a 4096 matrix product: " + ", ".join(f"{v:.0f} GFLOP/s in {k}" for k, v in ceilings.items()))
-    print_teacher(max(ceilings.values()))
-    found = print_populations()
-    print_maxout()
-    if path:
-        draw_growth(found, path)
-
-
-if __name__ == "__main__":
-    main()
+def report(ceiling: float, device: str, path: Path) -> None:
+    """Measure everything, print it, and draw how costs grow into a file."""
+    print_teacher(ceiling, device)
+    found = print_populations(device)
+    print_ensemble(ceiling, device)
+    print_maxout(device)
+    draw_growth(found, device, path)
