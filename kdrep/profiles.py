@@ -56,8 +56,8 @@ SETTINGS = {
         sweep={
             30: dict(epochs=By(1, 45, 60), batch_size=256, learning_rate=4e-3),
             100: dict(epochs=By(1, 10, 60), batch_size=256, learning_rate=2e-3),
-            300: dict(epochs=By(1, 6, 60), batch_size=512, learning_rate=2e-3),
-            800: dict(epochs=By(1, 4, 60), batch_size=512, learning_rate=2e-3),
+            300: dict(epochs=By(1, 6, 40), batch_size=512, learning_rate=2e-3),
+            800: dict(epochs=By(1, 4, 30), batch_size=512, learning_rate=2e-3),
         },
         sweep_seeds={30: By(2, 8, 10), 100: By(1, 3, 10), 300: By(1, 3, 5), 800: By(1, 3, 5)},
         sweep_together={30: 10, 100: 10, 300: 5, 800: 1},
