@@ -142,14 +142,12 @@ def scorecard(options) -> int:
 
 
 def default_run() -> Path:
-    """The reader's newest run, else what is published."""
+    """The reader's newest run, else the published one of the most notebooks."""
     from kdrep.runs import ROOT
 
     runs = sorted(ROOT.glob("results/runs/*/rows.csv"), key=lambda p: p.stat().st_mtime)
-    published = [
-        p for p in (ROOT / "results" / "full" / "rows.csv", ROOT / "results" / "quick" / "rows.csv") if p.exists()
-    ]
-    return (runs[-1:] + published + [ROOT / "results" / "runs" / "quick" / "rows.csv"])[0].parent
+    published = sorted(ROOT.glob("results/*/rows.csv"), key=lambda p: len([*p.parent.glob("notebooks/*.ipynb")]))
+    return (runs[-1:] + published[-1:] + [ROOT / "results" / "runs" / "quick" / "rows.csv"])[0].parent
 
 
 def publish(options) -> int:

@@ -116,6 +116,18 @@ def test_the_printed_scorecard_has_what_is_published_beside_this_run(good_run, c
         publishing.publish(good_run)
 
 
+def test_the_scorecard_is_the_readers_own_else_the_fullest_published(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "ROOT", tmp_path)
+    assert __main__.default_run() == tmp_path / "results" / "runs" / "quick"
+    for folder, notebooks in (("full", 2), ("quick", 7), ("runs/mine", 1)):
+        place = tmp_path / "results" / folder / "notebooks"
+        place.mkdir(parents=True)
+        (place.parent / "rows.csv").touch()
+        for number in range(notebooks):
+            (place / f"{number}.ipynb").touch()
+        assert __main__.default_run().name == {"runs/mine": "mine"}.get(folder, folder)
+
+
 def test_a_lack_of_room_is_said_with_its_remedy(tmp_path):
     assert doctor.space("disk", tmp_path, 1.0, "make room").endswith("GB free")
     assert doctor.space("disk", tmp_path, 1e18, "make room").endswith("a run needs 1,000,000,000.0 GB: make room")
