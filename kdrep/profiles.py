@@ -61,8 +61,8 @@ SETTINGS = {
         },
         sweep_seeds={30: By(2, 8, 10), 100: By(1, 3, 10), 300: By(1, 3, 5), 800: By(1, 3, 5)},
         sweep_together={30: 10, 100: 10, 300: 5, 800: 1},
-        omitted=dict(epochs=By(1, 10, 60), batch_size=512, learning_rate=2e-3),
-        pair=dict(epochs=By(1, 30, 100), batch_size=128, learning_rate=1e-3),
+        omitted=dict(epochs=By(1, 10, 20), batch_size=512, learning_rate=2e-3),
+        pair=dict(epochs=By(1, 30, 60), batch_size=128, learning_rate=1e-3),
     ),
     "02_speech": dict(
         slice=By((3, 10), None, None),
