@@ -20,6 +20,7 @@ from kdrep.doctor import matrix_speed
 from kdrep.profiles import choose_device
 from kdrep.training import dtype_name
 
+GROWTH = Path("results/runs/growth.png")  # where git does not look
 SAMPLE = "nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits --loop-ms=200"
 
 
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--epochs", type=int, default=3, help="of distillation (default: 3)")
     parser.add_argument("--seeds", type=int, default=3, help="of distillation (default: 3)")
-    parser.add_argument("--figure", type=Path, default=Path("growth.png"), help="default: growth.png")
+    parser.add_argument("--figure", type=Path, default=GROWTH, help="default: %(default)s")
     options = parser.parse_args()
     os.environ["TQDM_DISABLE"] = "1"  # in the processes of the cases as well
     device = choose_device(options.device)

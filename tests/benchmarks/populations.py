@@ -151,6 +151,7 @@ def draw_growth(found: dict[tuple[int, int], float], device: str, path: Path) ->
         axis.loglog(list(values), list(values.values()), "o-", color=figures.SHADES[0])
         axis.set_xlabel(label)
     axes[0].set_ylabel("ms a step")
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     print(f"\n{path} shows how the cost grows")
 
