@@ -1,7 +1,7 @@
 """Acoustic models trained and tested: the experiments of Hinton et al. 2015, sections 4 and 6."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,20 +173,33 @@ def recognise(logits: torch.Tensor, utterances: Utterances, task: Task, penalty:
     return word_errors(utterances.transcripts, found)
 
 
-def choose_penalty(logits: torch.Tensor, task: Task) -> tuple[float, list[int]]:
-    """The insertion penalty with the fewest word errors on held-out recordings, and the errors with each."""
-    errors = [sum(map(sum, recognise(logits, task.held_out.utterances, task, p))) for p in PENALTIES]
-    return PENALTIES[errors.index(min(errors))], errors
+def choose_penalty(logits: torch.Tensor, task: Task) -> float:
+    """The insertion penalty with which M models together make the fewest word errors on the held-out recordings; logits
+    (M, F, states)."""
+
+    def errors(penalty: float) -> int:
+        return sum(sum(map(sum, recognise(d, task.held_out.utterances, task, penalty))) for d in logits)
+
+    return min(PENALTIES, key=errors)
 
 
-def measure(distributions: torch.Tensor, singles: torch.Tensor, task: Task, penalty: float) -> dict:
-    """What M models' logits on the test strings (M, F, states) and single recordings are worth: predictions (M, F)
-    and the substitutions, deletions and insertions of every utterance, (M, U, 3) each."""
+def measure(on: Mapping[str, torch.Tensor], task: Task) -> dict:
+    """What M models' logits (M, F, states) on the `held out` and `test` strings and the `single` recordings are worth:
+    predictions (M, F), substitutions, deletions and insertions of every utterance, (M, U, 3) each, and the insertion
+    penalty that suits these models."""
+    penalty = choose_penalty(on["held out"], task)
     return {
-        "predictions": distributions.argmax(-1).to(torch.uint8),
-        "words": torch.tensor([recognise(d, task.test.utterances, task, penalty) for d in distributions]),
-        "single": torch.tensor([recognise(d, task.single, task, penalty) for d in singles]),
+        "predictions": on["test"].argmax(-1).to(torch.uint8),
+        "words": torch.tensor([recognise(d, task.test.utterances, task, penalty) for d in on["test"]]),
+        "single": torch.tensor([recognise(d, task.single, task, penalty) for d in on["single"]]),
+        "penalty": penalty,
     }
+
+
+def logits_of(population: Population, task: Task, device: str, precision: torch.dtype) -> dict[str, torch.Tensor]:
+    """Logits (M, F, states) on the held-out and the test strings, and on the single recordings."""
+    asked = {"held out": task.held_out.utterances, "test": task.test.utterances, "single": task.single}
+    return {name: predict(population, windows(part, device, precision), precision) for name, part in asked.items()}
 
 
 def train_ensemble(
@@ -205,23 +218,16 @@ def train_ensemble(
         task.train, recipe, width=width, depth=depth, members=[1000 * seed + m for m in range(members)], own_frames=own,
         seed=seed, device=device, precision=precision, checkpoint=checkpoint, label=label,
     )  # fmt: skip
-    on = {
-        name: predict(population, windows(utterances, device, precision), precision)
-        for name, utterances in (
-            ("held out", task.held_out.utterances), ("test", task.test.utterances), ("single", task.single)
-        )
-    }  # fmt: skip
+    on = logits_of(population, task, device, precision)
     taught = predict(population, windows(task.train.utterances, device, precision), precision)
-    penalty, errors = choose_penalty(on["held out"].mean(0), task)
     means = {
-        name: measure(mean(on["test"])[None], mean(on["single"])[None], task, penalty)
+        name: measure({part: mean(logits)[None] for part, logits in on.items()}, task)
         for name, mean in (("arithmetic", log_arithmetic_mean), ("geometric", geometric_logits))
     }
     sizes = [log_arithmetic_mean(on["test"][: m + 1]).argmax(-1) for m in range(members)]
     return {
-        "members": measure(on["test"], on["single"], task, penalty), "means": means,
+        "members": measure(on, task), "means": means,
         "by_size": [float((p == task.test.labels).double().mean()) for p in sizes],
-        "penalty": penalty, "penalty_errors": errors,
         "train_accuracy": [float(a) for a in (taught.argmax(-1) == task.train.labels).double().mean(1)],
         "losses": training.losses, "seconds": training.seconds,
         "posteriors": posteriors(torch.stack([on["test"][0], log_arithmetic_mean(on["test"])]), task, example),
@@ -272,13 +278,12 @@ def teacher_logits(
 
 
 def train_students(
-    task: Task, recipe: Recipe, *, width: int, depth: int, teacher: dict, penalty: float,
+    task: Task, recipe: Recipe, *, width: int, depth: int, teacher: dict,
     members: Sequence[int], temperature: Sequence[float], hard_weight: Sequence[float], copies: int = 0,
     example: int = 0, seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32,
     checkpoint: Path | None = None, label: str = "training",
 ) -> dict:  # fmt: skip
-    """Distil single models of the same size from an ensemble, and measure them (see `measure`) on the test
-    recordings and, by frame accuracy, on the held-out ones.
+    """Distil single models of the same size from an ensemble, and measure each (see `measure`).
 
     `teacher` are the weights of the ensemble. Besides the training frames the students learn from `copies` perturbed
     copies of them: the members never saw these, so that what the ensemble says about them is no mere echo of labels.
@@ -289,14 +294,12 @@ def train_students(
         transfer, recipe, width=width, depth=depth, members=members, teacher_logits=logits, temperature=temperature,
         hard_weight=hard_weight, seed=seed, device=device, precision=precision, checkpoint=checkpoint, label=label,
     )  # fmt: skip
-    held, test, single = (
-        predict(population, windows(utterances, device, precision), precision)
-        for utterances in (task.held_out.utterances, task.test.utterances, task.single)
-    )
-    chosen = (held.argmax(-1) == task.held_out.labels).double().mean(1)
+    on = logits_of(population, task, device, precision)
+    each = [measure({part: logits[m : m + 1] for part, logits in on.items()}, task) for m in range(len(members))]
     return {
-        "members": measure(test, single, task, penalty), "held_out_accuracy": chosen.tolist(),
-        "posteriors": posteriors(test, task, example), "losses": training.losses, "seconds": training.seconds,
+        "members": {name: torch.cat([one[name] for one in each]) for name in ("predictions", "words", "single")},
+        "penalties": [one["penalty"] for one in each],
+        "posteriors": posteriors(on["test"], task, example), "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip
 
 
@@ -319,16 +322,18 @@ def part_of(task: Task, share: float, seed: int, *, by: str = "utterances") -> t
 
 def learn_from_part(
     task: Task, recipe: Recipe, *, frames: torch.Tensor, width: int, depth: int,
-    teacher: dict | None = None, temperatures: Sequence[float] = (), copies: int = 0, keep: Sequence[str] = (),
+    teacher: dict | None = None, teacher_width: int | None = None, temperatures: Sequence[float] = (),
+    hard_weight: float = 0.0, copies: int = 0, keep: Sequence[str] = (),
     sample: int = 4000, seed: int = 0, device: str = "cpu", precision: torch.dtype = torch.float32,
     checkpoint: Path | None = None, label: str = "training",
 ) -> dict:  # fmt: skip
-    """Train on a part of the frames one net with labels alone, then one with soft targets alone at each temperature,
-    all from the same initial weights; accuracy (M,) on these frames, the held-out and the test ones.
+    """Train on a part of the frames one net with labels alone, then one with soft targets at each temperature, and
+    labels with `hard_weight`, all from the same initial weights; accuracy (M,) on these frames, the held-out and the
+    test ones.
 
     All learn from the frames and `copies` perturbed copies of them; `teacher` are the weights of the model that
-    has seen everything. `curve` (epochs, 3, M) holds the three accuracies after every epoch, on `sample` frames
-    of each. `keep` may name "weights" to be returned as well.
+    has seen everything, whose width may be another. `curve` (epochs, 3, M) holds the three accuracies after every
+    epoch, on `sample` frames of each. `keep` may name "weights" to be returned as well.
     """
     inputs = {
         name: (windows(part.utterances, device, precision), part.labels.to(device))
@@ -344,11 +349,13 @@ def learn_from_part(
     every = torch.cat([frames + copy * len(task.train.labels) for copy in range(copies + 1)])
     logits = None
     if teacher is not None:
-        logits = teacher_logits(teacher, width, depth, transfer.utterances, device, precision, every)
+        wide = teacher_width or width
+        logits = teacher_logits(teacher, wide, depth, transfer.utterances, device, precision, every)
     population, training = fit(
         transfer, recipe, width=width, depth=depth, members=[seed] * (1 + len(temperatures)),
         teacher_logits=logits, temperature=[1.0, *temperatures],
-        hard_weight=[1.0] + [0.0] * len(temperatures), frames=every, seed=seed, device=device, precision=precision,
+        hard_weight=[1.0] + [hard_weight] * len(temperatures), frames=every,
+        seed=seed, device=device, precision=precision,
         observe=lambda p: accuracies(p, picked), checkpoint=checkpoint, label=label,
     )  # fmt: skip
     final = accuracies(population, {name: index.to(device) for name, index in chosen.items()}).cpu()

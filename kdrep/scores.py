@@ -24,13 +24,16 @@ def error_rates(task: Task, measured: dict) -> tuple[list[float], list[float]]:
 
 def table(task: Task, ensemble: dict, students: dict, temperatures: Sequence[float], seeds: int) -> pd.DataFrame:
     """Frame accuracy and error rates in per cent: the members' mean, the ensembles, and students, means over seeds."""
-    lines = {}
-    for name, measured in {"baseline": ensemble["members"], "ensemble": ensemble["means"]["arithmetic"]}.items():
-        lines[name] = figures_of(task, measured, slice(None))
-    lines["ensemble, geometric mean"] = figures_of(task, ensemble["means"]["geometric"], slice(None))
+    lines = {name: figures_of(task, found, slice(None)) for name, found in members_lines(ensemble).items()}
     for i, name in enumerate(student_names(temperatures)):
         lines[name] = figures_of(task, students["members"], slice(i * seeds, (i + 1) * seeds))
     return pd.DataFrame(lines, index=list(QUANTITIES)).T
+
+
+def members_lines(ensemble: dict) -> dict[str, dict]:
+    """The lines in `table` of the members and their means: what `measure` found."""
+    arithmetic, geometric = (ensemble["means"][mean] for mean in ("arithmetic", "geometric"))
+    return {"baseline": ensemble["members"], "ensemble": arithmetic, "ensemble, geometric mean": geometric}
 
 
 def student_names(temperatures: Sequence[float]) -> list[str]:
@@ -45,11 +48,20 @@ def figures_of(task: Task, measured: dict, models: slice) -> list[float]:
 
 def words_of(ensemble: dict, students: dict, line: str, temperatures: Sequence[float], seeds: int) -> torch.Tensor:
     """Substitutions, deletions and insertions in every test string (U, 3) of a line of `table`: means over models."""
-    if line in ("baseline", "ensemble"):
-        measured = ensemble["members"] if line == "baseline" else ensemble["means"]["arithmetic"]
-        return measured["words"].double().mean(0)
+    of_members = members_lines(ensemble)
+    if line in of_members:
+        return of_members[line]["words"].double().mean(0)
     i = student_names(temperatures).index(line)
     return students["members"]["words"][i * seeds : (i + 1) * seeds].double().mean(0)
+
+
+def penalties(ensemble: dict, students: dict, line: str, temperatures: Sequence[float], seeds: int) -> float:
+    """The insertion penalty that a line of `table` is decoded with, mean over its models."""
+    of_members = members_lines(ensemble)
+    if line in of_members:
+        return of_members[line]["penalty"]
+    i = student_names(temperatures).index(line)
+    return float(np.mean(students["penalties"][i * seeds : (i + 1) * seeds]))
 
 
 def phone_confusion(parts: Sequence[tuple[Task, torch.Tensor]]) -> tuple[np.ndarray, list[str]]:

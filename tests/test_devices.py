@@ -99,7 +99,7 @@ def test_acoustic_models(task, place):
     recipe, size = Recipe(epochs=1, batch_size=256), dict(width=16, depth=2)
     ensemble = same_twice(acoustic.train_ensemble, task, recipe, members=2, **size, **place)
     same_twice(
-        acoustic.train_students, task, recipe, teacher=ensemble["weights"], penalty=0.0, members=[0, 1],
+        acoustic.train_students, task, recipe, teacher=ensemble["weights"], members=[0, 1],
         temperature=[1.0, 2.0], hard_weight=[0.5, 1.0], copies=1, **size, **place,
     )  # fmt: skip
     one = {name: value[:1] for name, value in ensemble["weights"].items()}

@@ -116,7 +116,7 @@ def test_an_ensemble_and_its_student_learn_the_synthetic_digits(task):
     recipe = Recipe(epochs=8, batch_size=128, learning_rate=2e-3)
     ensemble = acoustic.train_ensemble(task, recipe, width=64, depth=2, members=2)
     student = acoustic.train_students(
-        task, recipe, width=64, depth=2, teacher=ensemble["weights"], penalty=ensemble["penalty"], copies=1,
+        task, recipe, width=64, depth=2, teacher=ensemble["weights"], copies=1,
         members=[7, 7], temperature=[1.0, 2.0], hard_weight=[1.0, 0.5],
     )  # fmt: skip
     table = scores.table(task, ensemble, student, (2.0,), 1)
