@@ -8,7 +8,7 @@ from torch import nn
 
 from kdrep import inference
 from kdrep.data import Dataset, last
-from kdrep.hints import Guided, HintLoss, KnowledgeLoss, entropy, entropy_of_hardest, hints_of
+from kdrep.hints import Guided, HintLoss, KnowledgeLoss, check_layer, entropy, entropy_of_hardest, hints_of
 from kdrep.maxout import PUBLISHED, Layers, MaxoutNet, shapes
 from kdrep.training import Recipe, train
 
@@ -196,5 +196,9 @@ def train_hints(
 
 
 def hint_shape(pictures: Pictures, layers: Layers, layer: int) -> tuple[int, int, int]:
-    """Shape of a teacher's hint: the output of its convolution `layer`, counted from 1, after pooling."""
+    """Shape of a teacher's hint: the output of its convolution `layer`, counted from 1, after pooling.
+
+    Raises ValueError if that is none of its convolutions.
+    """
+    check_layer(layer, layers, "hint")
     return shapes(layers, pictures.shape)[layer - 1]

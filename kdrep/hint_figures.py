@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.ticker import NullFormatter
 
 from kdrep.figures import LINES, MARKERS, PAPER, SHADES, log_axis
-from kdrep.statistics import geometric_mean
+from kdrep.statistics import geometric_mean, mean_interval
 
 
 def recipes(
@@ -76,12 +76,36 @@ def few_images(counts: Mapping[str, Sequence[int]], found: Mapping[str, Mapping[
     return figure
 
 
-def depth(depths: Sequence[int], found: Mapping[str, Mapping[str, np.ndarray]], chance: float) -> plt.Figure:
+def which_layer(found: Mapping[int, Mapping[int, Sequence[float]]], unaided: Sequence[float], label: str) -> plt.Figure:
+    """Error over the guided layer, a line for each layer of the teacher that gives the hint: means with intervals, and
+    seeds as dots; without a hint as a line with its interval as a band."""
+    figure, axis = plt.subplots(figsize=(7.5, 4))
+    for i, (hint, by_layer) in enumerate(found.items()):
+        intervals = {layer: mean_interval(errors) for layer, errors in by_layer.items()}
+        places = np.array(list(by_layer)) + 0.12 * (i - (len(found) - 1) / 2)
+        style = dict(color=SHADES[i], linestyle=LINES[i], marker=MARKERS[i])
+        axis.plot(places, [m.value for m in intervals.values()], label=f"hint from layer {hint}", **style)
+        axis.vlines(places, [m.low for m in intervals.values()], [m.high for m in intervals.values()], color=SHADES[i])
+        for place, errors in zip(places, by_layer.values(), strict=True):
+            axis.plot([place + 0.04] * len(errors), errors, ".", color=SHADES[i], alpha=0.5)
+    none = mean_interval(unaided)
+    axis.axhline(none.value, color="0.5", linewidth=1, linestyle=":", label="no hint (KD)")
+    if np.isfinite(none.low):
+        axis.axhspan(none.low, none.high, color="0.9", zorder=0)
+    layers = sorted({layer for by_layer in found.values() for layer in by_layer})
+    axis.set(xlabel="guided layer of the student", xticks=layers, ylabel=label, ylim=(0, None))
+    axis.legend(fontsize=8)
+    return figure
+
+
+def depth(
+    depths: Mapping[str, Sequence[int]], found: Mapping[str, Mapping[str, np.ndarray]], chance: float
+) -> plt.Figure:
     """Test error over the number of layers, one panel a recipe; (seeds, depths) an arm; chance as a line."""
-    figure = panels(dict.fromkeys(found, depths), found, "layers")
-    for axis in figure.axes:
+    figure = panels(depths, found, "layers")
+    for axis, kind in zip(figure.axes, found, strict=True):
         axis.axhline(chance, label="chance", **PAPER)
-        axis.set_xticks(list(depths))
+        axis.set_xticks(list(depths[kind]))
     figure.axes[0].legend(fontsize=8)
     return figure
 

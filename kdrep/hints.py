@@ -8,16 +8,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from kdrep.distill import check_temperature, soft_cross_entropy, soft_targets
-from kdrep.maxout import Conv, MaxoutNet, Shape, after, draw, limit, maxout, shapes
+from kdrep.maxout import Conv, Layers, MaxoutNet, Shape, after, draw, limit, maxout, shapes
 
 REGRESSOR_BOUND = 0.05
 REGRESSOR_SEED = 10_000  # added to the student's seed: the two must not draw the same numbers
 
 
-def check_layer(layer: int, net: MaxoutNet, name: str) -> None:
-    """Raise ValueError unless a net has this convolution, counted from 1."""
-    if not 1 <= layer <= len(net.layers) or not isinstance(net.layers[layer - 1], Conv):
-        convolutions = sum(isinstance(spec, Conv) for spec in net.layers)
+def check_layer(layer: int, layers: Layers, name: str) -> None:
+    """Raise ValueError unless a net of these layers has this convolution, counted from 1."""
+    if not 1 <= layer <= len(layers) or not isinstance(layers[layer - 1], Conv):
+        convolutions = sum(isinstance(spec, Conv) for spec in layers)
         raise ValueError(f"{name}: must be one of the {convolutions} convolutions, counted from 1, not {layer}")
 
 
@@ -53,7 +53,7 @@ class Guided(nn.Module):
 
     def __init__(self, student: MaxoutNet, layer: int, hint: Shape, seed: int, published: bool = False):
         super().__init__()
-        check_layer(layer, student, "guided")
+        check_layer(layer, student.layers, "guided")
         self.student, self.layer = student, layer
         shape = shapes(student.layers, student.inputs)[layer - 1]
         self.spec = regressor(shape, hint)
@@ -85,7 +85,7 @@ def hints_of(teacher: MaxoutNet, images: torch.Tensor, layer: int) -> torch.Tens
 
     Raises ValueError if the layer is none of the teacher's convolutions, or the teacher is in training mode.
     """
-    check_layer(layer, teacher, "hint")
+    check_layer(layer, teacher.layers, "hint")
     if teacher.training:
         raise ValueError("teacher: it must be frozen, but is in training mode; call teacher.eval()")
     with torch.autocast(images.device.type, torch.bfloat16, enabled=images.dtype == torch.bfloat16):

@@ -201,7 +201,7 @@ def padded(values: torch.Tensor, layer: Conv) -> torch.Tensor:
 
 def maxout(values: torch.Tensor, pieces: int) -> torch.Tensor:
     """The largest of the pieces (B, units, ...) of each unit; values (B, pieces * units, ...), piece by piece."""
-    return reduce(Larger.apply, values.chunk(pieces, 1))
+    return reduce(Larger.apply if torch.is_grad_enabled() else torch.maximum, values.chunk(pieces, 1))
 
 
 class Larger(torch.autograd.Function):

@@ -31,6 +31,9 @@ RESIDUAL = dict(batch_size=256, optimizer="sgd", nesterov=True, warmup=0.2, deca
 
 ONE_CYCLE = dict(batch_size=128, optimizer="adamw", weight_decay=0.01, warmup=0.2, decay="cosine")
 
+# Teacher's and student's layers for the hint, as far as their maps fit; (2, 4), the paper's, has been trained by then.
+PAIRS = ((1, 2), (1, 3), (2, 2), (2, 3), (2, 5), (3, 2), (3, 3), (3, 4), (3, 5), (3, 6))
+
 SETTINGS = {
     "00_distillation": dict(
         slice=By((2000, 500), None, None),
@@ -134,18 +137,23 @@ SETTINGS = {
         },
         few_seeds=By(1, 3, 3),
         few_steps=By((4, 6), (333, 667), (1000, 2000)),
-        guided_layers=By((3,), (2, 3, 5), (2, 3, 5)),  # beside 4
+        pairs=By(((2, 3), (3, 4)), PAIRS, PAIRS),
         pair_images=By(120, 1000, 1000),
-        depths=By((4, 6), (4, 7, 10, 11, 12, 13, 17), (4, 7, 10, 13, 17, 21)),
+        depths={
+            "published": By((4, 6), (4, 7, 10, 11, 12, 13, 17), (4, 7, 10, 13, 17, 21)),
+            "modern": By((4, 6), (4, 7, 10, 13, 17), (4, 7, 10, 13, 17, 21)),
+        },
+        crossed_depths=By((6,), (13, 17), (13, 17, 21)),
         depth_images=By(200, 20_000, 20_000),
         depth_budget=By(3_000, 30_000, 30_000),
         depth_epochs=By((1, 1), (1, 5), (3, 12)),
-        depth_seeds={"published": By(1, 3, 5), "modern": By(1, 1, 3)},
+        depth_seeds={"published": By(1, 3, 5), "modern": By(1, 3, 5)},
         thinner=By(16, 5, 1),
         colour_images=By(200, 5000, None),
         colour_epochs=By((1, 1), (5, 20), (3, 12)),
         mirrored=By(True, False, True),
         colour_seeds=By(1, 2, 3),
+        timings=By(2, 5, 5),
         processes=By(1, 2, 6),
     ),
     "06_scorecard": {},

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import json
 import os
 import sys
 import tempfile
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from kdrep import publishing, runs
@@ -101,6 +103,7 @@ def defaults(notebook: str) -> dict:
 def execute(notebook: str, target: Path, parameters: dict) -> str | None:
     """Execute one notebook; the executed copy is kept whatever happens. Returns what went wrong, or None."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    seen = f"; see {runs.shown(target)}"
     try:
         with shown_progress():
             papermill.execute_notebook(
@@ -108,12 +111,25 @@ def execute(notebook: str, target: Path, parameters: dict) -> str | None:
                 progress_bar=sys.stderr.isatty(), extra_arguments=QUIET,
             )  # fmt: skip
     except PapermillExecutionError as error:
-        first_line = next((line for line in error.source.splitlines() if line.strip()), "")
-        where = f"cell {error.cell_index} ({first_line[:60]})"
-        return f"failed in {where}: {error.ename}: {error.evalue}; see {runs.shown(target)}"
-    except Exception as error:  # a kernel that dies must not take the other notebooks with it
-        return f"failed: {type(error).__name__}: {error}; see {runs.shown(target)}"
+        return f"failed in {cell_name(error.cell_index, error.source)}: {error.ename}: {error.evalue}{seen}"
+    except DeadKernelError:
+        return f"failed in {last_begun(target)}: its kernel died, perhaps because memory ran out{seen}"
+    except Exception as error:  # whatever it is, it must not take the other notebooks with it
+        return f"failed: {type(error).__name__}: {error}{seen}"
     return None
+
+
+def cell_name(index: int, source: str) -> str:
+    """A cell's number and its first line."""
+    first_line = next((line for line in source.splitlines() if line.strip()), "")
+    return f"cell {index} ({first_line[:60]})"
+
+
+def last_begun(executed: Path) -> str:
+    """The cell that was running when the notebook ended."""
+    cells = json.loads(executed.read_text())["cells"]
+    begun = [i for i, cell in enumerate(cells) if cell["metadata"].get("papermill", {}).get("start_time")]
+    return cell_name(begun[-1], "".join(cells[begun[-1]]["source"])) if begun else "its first cell"
 
 
 @contextlib.contextmanager

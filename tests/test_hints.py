@@ -158,6 +158,8 @@ def test_bad_layers_and_teachers_are_refused(pictures):
         hints.hints_of(teacher.train(), pictures.test_images[:2], 1)
     with pytest.raises(ValueError, match="hint: must be one of the 2"):
         hints.hints_of(teacher.eval(), pictures.test_images[:2], 0)
+    with pytest.raises(ValueError, match="hint: must be one of the 2"):
+        fitnets.hint_shape(pictures, TEACHER, 3)
 
 
 def test_whitened_pictures_are_white():

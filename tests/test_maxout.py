@@ -14,6 +14,8 @@ def test_maxout_equals_a_naive_loop():
         for unit in range(2):
             expected = torch.stack([values[image, piece * 2 + unit] for piece in range(3)]).max(0).values
             assert torch.equal(found[image, unit], expected)
+    with torch.no_grad():
+        assert torch.equal(maxout.maxout(values, 3), found)
 
 
 def test_the_gradient_goes_to_the_largest_piece():

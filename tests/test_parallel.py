@@ -11,11 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from kdrep import parallel
+from kdrep import cifar, experts, parallel
+from kdrep.convnets import ResidualNet
+from kdrep.inference import weights_of
+from kdrep.training import Recipe
+
+SHAPE = dict(widths=(4, 6, 8))
 
 
-def job(seed, marker, slow=0.0):
-    """A deterministic figure; the first to come leaves its process number, and dawdles."""
+def first_dawdles(marker, slow):
+    """The first to come leaves its process number, and dawdles."""
     try:
         handle = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         os.write(handle, str(os.getpid()).encode())
@@ -23,11 +28,26 @@ def job(seed, marker, slow=0.0):
         time.sleep(slow)
     except FileExistsError:
         pass
+
+
+def job(seed, marker, slow=0.0):
+    """A deterministic figure."""
+    first_dawdles(marker, slow)
     return {"value": torch.randn(3, generator=torch.Generator().manual_seed(seed))}
 
 
-def jobs(marker, slow):
-    return [parallel.Job(f"job {seed}", job, dict(seed=seed, marker=str(marker), slow=slow)) for seed in range(4)]
+def specialist(seed, marker, dataset, slow=0.0):
+    """A specialist of three classes, its dustbin and its data, as a cluster would train it."""
+    first_dawdles(marker, slow)
+    return experts.train_specialist(
+        dataset, Recipe(epochs=1, batch_size=64), shape=SHAPE, classes=10, special=[0, 1, 2], epoch_size=128, seed=seed,
+        generalist=weights_of(ResidualNet(**SHAPE, classes=10, seed=0)),
+    )  # fmt: skip
+
+
+def jobs(marker, slow, function=job, **inputs):
+    own = dict(marker=str(marker), slow=slow, **inputs)
+    return [parallel.Job(f"job {seed}", function, own | dict(seed=seed)) for seed in range(4)]
 
 
 def test_without_a_scheduler_jobs_run_here_and_are_kept(tmp_path):
@@ -56,14 +76,16 @@ def test_a_killed_process_is_named_and_what_is_finished_kept(tmp_path):
 
 def test_a_killed_worker_does_not_lose_the_run(tmp_path):
     distributed = pytest.importorskip("distributed")
-    marker = tmp_path / "marker"
-    here = parallel.run(tmp_path / "here", jobs(tmp_path / "other", 0.0))
+    marker, dataset = tmp_path / "marker", cifar.textures(10)
+    here = parallel.run(tmp_path / "here", jobs(tmp_path / "other", 0.0, specialist, dataset=dataset))
     killer = threading.Thread(target=kill_first, args=(marker,))
     killer.start()
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        there = parallel.run(tmp_path / "there", jobs(marker, 60.0), cluster.scheduler_address)
+        own = jobs(marker, 60.0, specialist, dataset=dataset)
+        there = parallel.run(tmp_path / "there", own, cluster.scheduler_address)
     killer.join()
-    assert all(torch.equal(a["value"], b["value"]) for a, b in zip(here, there, strict=True))
+    assert all(torch.equal(a["test_logits"], b["test_logits"]) for a, b in zip(here, there, strict=True))
+    assert not torch.equal(here[0]["test_logits"], here[1]["test_logits"])
     assert len(list((tmp_path / "there").glob("*.pt"))) == 4
 
 

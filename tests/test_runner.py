@@ -51,6 +51,15 @@ def test_a_failing_cell_is_named_and_the_rest_goes_on(house, capsys):
     assert "H3.1" in text.out
 
 
+def test_a_kernel_that_dies_is_told_by_its_cell_and_the_rest_goes_on(house, capsys):
+    path = house / "notebooks" / "00_distillation.ipynb"
+    path.write_text(path.read_text().replace("1 / 0", "import os; os._exit(9)"))
+    assert runner.reproduce(["00", "01"], "smoke", name=None, seeds=None, device="cpu", fresh=False) == 1
+    text = capsys.readouterr()
+    assert "00_distillation: failed in cell 3 (import os; os._exit(9)): its kernel died" in text.err
+    assert "H3.1" in text.out
+
+
 def test_a_second_run_keeps_what_is_done_and_tries_again_what_failed(house, capsys):
     for _ in range(2):
         runner.reproduce(["00", "01"], "smoke", name=None, seeds=None, device="cpu", fresh=False)
