@@ -13,6 +13,7 @@ README = ROOT / "README.md"
 SCORECARD = "06_scorecard"  # says what a run's other notebooks have found
 NOTEBOOK_LIMIT = 1_000_000
 TOTAL_LIMIT = 10_000_000
+PROGRESS_BAR = "application/vnd.jupyter.widget-view+json"
 
 
 class PublishError(RuntimeError):
@@ -66,7 +67,7 @@ def copy_notebook(folder: Path, target: Path, notebook: str, fact: dict) -> None
     for figure in fact["figures"]:
         shutil.copy(folder / "figures" / figure, target / "figures" / figure)
     executed = (folder / "notebooks" / f"{notebook}.ipynb").read_text()
-    write_aside(target / "notebooks" / f"{notebook}.ipynb", without_paths(executed))
+    write_aside(target / "notebooks" / f"{notebook}.ipynb", as_published(executed))
     for suffix in ("csv", "json"):  # the facts last: without them it does not count as finished
         shutil.copy(folder / "parts" / f"{notebook}.{suffix}", target / "parts" / f"{notebook}.{suffix}")
 
@@ -136,7 +137,7 @@ def notebook_objections(folder: Path, notebook: str, fact: dict) -> list[str]:
     else:
         if has_failed(path):
             found.append(f"{runs.shown(path)} holds a cell that failed, or was not executed to its end")
-        if path.stat().st_size > NOTEBOOK_LIMIT:
+        elif len(as_published(path.read_text())) > NOTEBOOK_LIMIT:
             found.append(f"{runs.shown(path)} is larger than {NOTEBOOK_LIMIT:,} bytes")
     for name in fact["figures"]:
         figure = folder / "figures" / name
@@ -157,13 +158,17 @@ def has_failed(path: Path) -> bool:
     return failed or bool(states - {"completed"})
 
 
-def without_paths(text: str) -> str:
-    """An executed notebook without papermill's record of where its files lay, the kernel's temporary folder, and where
-    packages are installed."""
+def as_published(text: str) -> str:
+    """An executed notebook without its progress bars, papermill's record of where its files lay, the kernel's temporary
+    folder, and where packages are installed."""
     text = re.sub(r"/[^\s\"]*/(ipykernel_)\d+/\d+", r"\1cell", text)
     content = json.loads(re.sub(r"/[^\s\"]*/(site-packages/)", r"\1", text))
     for name in ("input_path", "output_path"):
         content["metadata"].get("papermill", {}).pop(name, None)
+    content["metadata"].pop("widgets", None)
+    for cell in content["cells"]:
+        if "outputs" in cell:
+            cell["outputs"] = [output for output in cell["outputs"] if PROGRESS_BAR not in output.get("data", {})]
     return json.dumps(content, indent=1) + "\n"
 
 
