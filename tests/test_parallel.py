@@ -74,7 +74,16 @@ def test_a_killed_process_is_named_and_what_is_finished_kept(tmp_path):
     assert all(torch.equal(a["value"], b["value"]) for a, b in zip(here, again, strict=True))
 
 
-def test_a_killed_worker_does_not_lose_the_run(tmp_path):
+@pytest.fixture
+def as_in_a_worker():
+    """One thread, as Dask gives a worker: with another number of them sums are taken in another order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_a_killed_worker_does_not_lose_the_run(tmp_path, as_in_a_worker):
     distributed = pytest.importorskip("distributed")
     marker, dataset = tmp_path / "marker", cifar.textures(10)
     here = parallel.run(tmp_path / "here", jobs(tmp_path / "other", 0.0, specialist, dataset=dataset))
@@ -84,8 +93,9 @@ def test_a_killed_worker_does_not_lose_the_run(tmp_path):
         own = jobs(marker, 60.0, specialist, dataset=dataset)
         there = parallel.run(tmp_path / "there", own, cluster.scheduler_address)
     killer.join()
-    assert all(torch.equal(a["test_logits"], b["test_logits"]) for a, b in zip(here, there, strict=True))
-    assert not torch.equal(here[0]["test_logits"], here[1]["test_logits"])
+    for mine, its in zip(here, there, strict=True):
+        torch.testing.assert_close(its["test_logits"], mine["test_logits"], rtol=0, atol=1e-5)
+    assert float((here[0]["test_logits"] - here[1]["test_logits"]).abs().max()) > 1e-3
     assert len(list((tmp_path / "there").glob("*.pt"))) == 4
 
 
