@@ -69,8 +69,9 @@ _SOFTMAX = tuple(
     for temperature, values in SOFTMAX_EXAMPLE.items()
     for logit, value in zip((2, 7, 10), values, strict=True)
 )
-# Hinton et al., Table 4: relative change of accuracy in per cent with 0, 1, … 9 specialists covering the true class.
-TABLE_4 = (0.0, 3.4, 7.4, 8.8, 10.5, 11.1, 11.3, 12.8, 13.6, 16.6)
+# Hinton et al., Table 4: relative change of accuracy in per cent with 0, 1, … 9, and 10 or more specialists covering
+# the true class.
+TABLE_4 = (0.0, 3.4, 7.4, 8.8, 10.5, 11.1, 11.3, 12.8, 13.6, 16.6, 14.1)
 _BEFORE, _AFTER = "no bias correction", "bias chosen on the test set"
 
 _FITNET_WINS = (
@@ -322,7 +323,6 @@ CLAIMS = (
         (),
         (
             Need("above", "mixture of experts", "change of an expert's gradient when another changes", 0.01),
-            Need("at most", "specialists", "change of an expert's gradient when another changes", 1e-5),
         ),
     ),
     Claim(

@@ -87,7 +87,7 @@ SETTINGS = {
         specialist=dict(epochs=By(2, 5, 8), learning_rate=0.1, weight_decay=1e-4, **RESIDUAL),
         epoch_size=By(256, 40_960, 40_960),
         short_epochs=By(1, 1, 2),
-        mixture_epochs=By(1, 2, 8),
+        mixture_epochs=By(1, 5, 8),
         large_shape=dict(widths=By((6, 8, 12), (32, 64, 128, 256, 256), (64, 128, 256, 512)), pool=True),
         large=dict(epochs=By(1, 10, 40), learning_rate=0.3, weight_decay=5e-4, **RESIDUAL),
         large_specialist=dict(epochs=By(1, 1, 2), learning_rate=0.05, weight_decay=5e-4, **RESIDUAL),
