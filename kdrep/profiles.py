@@ -89,7 +89,7 @@ SETTINGS = {
         short_epochs=By(1, 1, 2),
         mixture_epochs=By(1, 5, 8),
         large_shape=dict(widths=By((6, 8, 12), (32, 64, 128, 256, 256), (64, 128, 256, 512)), pool=True),
-        large=dict(epochs=By(1, 10, 40), learning_rate=0.3, weight_decay=5e-4, **RESIDUAL),
+        large=dict(epochs=By(1, 12, 40), learning_rate=0.3, weight_decay=5e-4, **RESIDUAL),
         large_specialist=dict(epochs=By(1, 1, 2), learning_rate=0.05, weight_decay=5e-4, **RESIDUAL),
         large_epoch_size=By(256, 25_600, 40_960),
         processes=By(1, 2, 6),
