@@ -66,11 +66,10 @@ class ResidualNet(nn.Module):
         return self.blocks(hidden).mean((2, 3))
 
 
-def load_body(net: ResidualNet, weights: dict) -> None:
-    """Take all weights but those of a head of another size."""
+def load_weights(net: ResidualNet, weights: dict) -> None:
+    """Start from these weights. Raises ValueError if one is missing or has another shape."""
     own = weights_of(net)
-    head = {name for name in own if name.startswith("head.") and own[name].shape != weights[name].shape}
-    bad = [name for name in own if name not in head and own[name].shape != weights.get(name, torch.empty(0)).shape]
+    bad = [name for name in own if own[name].shape != weights.get(name, torch.empty(0)).shape]
     if bad:
-        raise ValueError(f"start: {bad[0]} does not fit; the net to start from must have the same widths")
-    net.load_state_dict(net.state_dict() | {name: weights[name] for name in own if name not in head})
+        raise ValueError(f"start: {bad[0]} does not fit; the net to start from must have the same widths and classes")
+    net.load_state_dict(net.state_dict() | {name: weights[name] for name in own})

@@ -61,11 +61,6 @@ def random_epochs(examples: torch.Tensor, size: int | None) -> Callable[[torch.G
     return draw
 
 
-def sum_of_losses(nets: Sequence[nn.Module], images: torch.Tensor, labels: torch.Tensor) -> Callable[[], torch.Tensor]:
-    """A function that gives the sum of the nets' cross-entropies, in evaluation mode."""
-    return lambda: sum(F.cross_entropy(net.eval()(images)[0], labels) for net in nets)
-
-
 def specialist_start(generalist: dict, special: Sequence[int]) -> dict:
     """The generalist's weights with a head for the special classes and the dustbin.
 
@@ -118,6 +113,8 @@ def train_specialist(
         raise ValueError(f"kind: must be {DUSTBIN!r} or {FULL!r}, not {kind!r}")
     if kind == FULL and generalist_logits is None:
         raise ValueError("generalist_logits: a full-softmax specialist learns other classes from them")
+    if len(generalist["head.bias"]) != classes:
+        raise ValueError(f"generalist: it knows {len(generalist['head.bias'])} classes, not {classes}")
     fitting, held, labels = vision.fitting(dataset), vision.held_out(dataset), dataset.train_labels
     own_labels = dustbin_labels(labels, special, classes)
     loss, outputs, start = None, len(special) + 1, specialist_start(generalist, special)
@@ -218,7 +215,7 @@ def train_mixture(
     """Train a mixture of experts with a learnt gate (section 7), every expert started from the generalist.
 
     Returns its test logits, the gate's shares (N, experts), its number of parameters, and how much one expert's
-    gradient depends on another expert (`coupling`), and on another one that trains apart, as a specialist does.
+    gradient depends on another expert (`coupling`).
     """
     net, views = Mixture(shape, classes, experts, seed, generalist).to(device), vision.views(dataset, device, precision)
     training = vision.fit(
@@ -226,12 +223,10 @@ def train_mixture(
         examples=random_epochs(vision.fitting(dataset).to(device), epoch_size),
     )  # fmt: skip
     index = vision.fitting(dataset)[:500].to(device)
-    images, labels = views.train(index), dataset.train_labels.to(device)[index]
-    apart = sum_of_losses(net.experts[:2], images.float(), labels)
-    together = sum_of_losses([net], images.float(), labels)
+    images, labels = views.train(index).float(), dataset.train_labels.to(device)[index]
+    net.eval()
     return {
-        "coupling": coupling(together, net.experts[0], net.experts[1]),
-        "coupling_apart": coupling(apart, net.experts[0], net.experts[1]),
+        "coupling": coupling(lambda: F.cross_entropy(net(images)[0], labels), net.experts[0], net.experts[1]),
         "test_logits": vision.predict(net, views.test),
         "gate": torch.softmax(vision.predict(net.gate, views.test), 1),
         "parameters": sum(p.numel() for p in net.parameters()), "losses": training.losses, "seconds": training.seconds,

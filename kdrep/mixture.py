@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from kdrep.convnets import ResidualNet, load_body
+from kdrep.convnets import ResidualNet, load_weights
 
-SPREAD = 0.3  # of each weight's standard deviation: experts that begin equal would stay equal
+SPREAD = 0.1  # of each weight's standard deviation: experts that begin equal would stay equal
 
 
 class Mixture(nn.Module):
@@ -27,7 +27,7 @@ class Mixture(nn.Module):
         self.gate.load_state_dict(self.gate.state_dict() | start | head)
         self.experts = nn.ModuleList(ResidualNet(**shape, classes=classes, seed=seed) for _ in range(experts))
         for expert in self.experts:
-            load_body(expert, start)
+            load_weights(expert, start)
             with torch.no_grad():
                 for weight in (p for p in expert.parameters() if p.dim() > 1):
                     weight += SPREAD * weight.std() * torch.randn(weight.shape, generator=generator)

@@ -22,6 +22,7 @@ from kdrep.results import COLUMNS, NO_DATA, as_table, judge, make_row, notebook_
 from kdrep.stages import run_stage
 from kdrep.training import dtype_name, faster_precision
 
+STAMP = "stand-in data: nothing here\nmay be compared with the paper"
 MOST_FIGURES = 6  # of a claim, in the table at the beginning
 
 
@@ -112,10 +113,14 @@ class Run:
                 return with_interval(r["value"], r["low"], r["high"])
         raise KeyError(f"no row yet for {claim}, {arm}, {quantity}")
 
-    @staticmethod
-    def published(claim: str, arm: str, quantity: str) -> str:
+    @property
+    def stands_in(self) -> bool:
+        """Whether something stood in for data, so that nothing may be compared with the paper."""
+        return not all(dataset.real for dataset in self.datasets.values())
+
+    def published(self, claim: str, arm: str, quantity: str) -> str:
         """A published figure, for prose."""
-        return number(papers.published(claim, arm, quantity))
+        return "not compared" if self.stands_in else number(papers.published(claim, arm, quantity))
 
     def verdict(self, claim_id: str) -> Markdown:
         """The verdict on one claim and what it rests on, as a paragraph."""
@@ -124,7 +129,9 @@ class Run:
         return Markdown(f"**{claim_id}: {verdict}.** {basis}.")
 
     def figure(self, figure: plt.Figure, name: str) -> plt.Figure:
-        """Save a figure with the run, and return it to be shown."""
+        """Save a figure with the run, and return it to be shown; it says if something stood in for data."""
+        if self.stands_in:
+            figure.text(0.5, 0.5, STAMP, fontsize=20, color="0.6", alpha=0.6, rotation=20, ha="center", va="center")
         path = self.folder / "figures" / f"{self.notebook}-{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata={"Software": None})

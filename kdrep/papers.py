@@ -69,13 +69,13 @@ _SOFTMAX = tuple(
     for temperature, values in SOFTMAX_EXAMPLE.items()
     for logit, value in zip((2, 7, 10), values, strict=True)
 )
-# Hinton et al., Table 4: relative change of accuracy in per cent with 0, 1, … 9 specialists covering the true class.
-TABLE_4 = (0.0, 3.4, 7.4, 8.8, 10.5, 11.1, 11.3, 12.8, 13.6, 16.6)
+# Hinton et al., Table 4: relative change of accuracy in % with 0, 1, … 9, 10 or more specialists for the true class.
+TABLE_4 = (0.0, 3.4, 7.4, 8.8, 10.5, 11.1, 11.3, 12.8, 13.6, 16.6, 14.1)
 _BEFORE, _AFTER = "no bias correction", "bias chosen on the test set"
-
 _FITNET_WINS = (
     Need("above", "FitNet - teacher", "difference in test accuracy"),
     Need("scale", "nets trained", "multiplications as a share of the paper's", 1.0),
+    Need("near", "FitNet 4", "test error", 0.10),
 )
 
 CLAIMS = (
@@ -322,7 +322,6 @@ CLAIMS = (
         (),
         (
             Need("above", "mixture of experts", "change of an expert's gradient when another changes", 0.01),
-            Need("at most", "specialists", "change of an expert's gradient when another changes", 1e-5),
         ),
     ),
     Claim(
@@ -339,21 +338,25 @@ CLAIMS = (
         (
             Figure("FitNet 4", "test accuracy", 91.61, "%"), Figure("teacher", "test accuracy", 90.18, "%"),
             Figure("FitNet 1", "test accuracy", 89.01, "%"), Figure("FitNet 2", "test accuracy", 91.06, "%"),
-            Figure("FitNet 3", "test accuracy", 91.10, "%"),
+            Figure("FitNet 3", "test accuracy", 91.10, "%"), Figure("FitNet 4", "test error", 100 - 91.61, "%"),
         ),
         _FITNET_WINS,
     ),
     Claim(
         "F2", "3.1", "05_fitnets", "So it does on CIFAR-100.",
-        (Figure("FitNet 4", "test accuracy", 64.96, "%"), Figure("teacher", "test accuracy", 63.54, "%")),
+        (
+            Figure("FitNet 4", "test accuracy", 64.96, "%"), Figure("teacher", "test accuracy", 63.54, "%"),
+            Figure("FitNet 4", "test error", 100 - 64.96, "%"),
+        ),
         _FITNET_WINS,
     ),
     Claim(
         "F3", "3.2", "05_fitnets", "On SVHN the FitNet comes close to its teacher.",
-        (Figure("FitNet", "test error", 2.42, "%"), Figure("teacher", "test error", 2.38, "%")),
+        (Figure("FitNet 4", "test error", 2.42, "%"), Figure("teacher", "test error", 2.38, "%")),
         (
             Need("at most", "FitNet - teacher", "difference in test error", 0.5),
             Need("scale", "nets trained", "multiplications as a share of the paper's", 1.0),
+            Need("near", "FitNet 4", "test error", 0.10),
         ),
     ),
     Claim(

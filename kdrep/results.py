@@ -42,14 +42,19 @@ def make_row(claim: str, arm: str, quantity: str, measured: Interval | float, un
     interval = measured if isinstance(measured, Interval) else Interval(*[float(measured)] * 3)
     if math.isnan(interval.value) or math.isnan(interval.low) or math.isnan(interval.high):
         raise ValueError(f"{claim}, {arm}, {quantity}: a measured value must be a number, not {measured}")
-    published = papers.published(claim, arm, quantity)
+    published = None if is_stand_in(rest["dataset"]) else papers.published(claim, arm, quantity)
     row = dict(claim=claim, arm=arm, quantity=quantity, unit=unit, published=published, verdict="", **rest)
     return row | interval._asdict()
 
 
+def is_stand_in(dataset: str) -> bool:
+    """Whether this is the name of a stand-in or of a slice instead of the data themselves."""
+    return "embedded" in dataset or "slice" in dataset
+
+
 def stands_in(rows: pd.DataFrame) -> bool:
-    """Whether any of the rows came from a stand-in or a slice instead of the data themselves."""
-    return bool(rows["dataset"].str.contains("embedded|slice").any())
+    """Whether any of the rows came from a stand-in or a slice."""
+    return any(map(is_stand_in, rows["dataset"]))
 
 
 class Verdict(NamedTuple):
@@ -72,9 +77,9 @@ def judge(claim: Claim, rows: pd.DataFrame) -> Verdict:
         return Verdict("not run", "no criterion yet", None)
     findings = [(need, *check(need, rows)) for need in claim.needs]
     missing = [text for _, met, text in findings if met is None]
-    if missing:
+    if missing and all(met != "too small" for _, met, _ in findings):
         return Verdict("not run", "missing: " + "; ".join(missing), first)
-    return weigh(claim, findings)
+    return weigh(claim, [found for found in findings if found[1] is not None])
 
 
 def weigh(claim: Claim, findings: Sequence[tuple[Need, str, str]]) -> Verdict:
@@ -167,7 +172,7 @@ def scorecard_line(claim: Claim, rows: pd.DataFrame) -> dict:
     line |= dict(measure="", published=None, value=None, low=None, high=None, unit="", verdict=verdict, basis=basis)
     if need is not None:
         line |= dict(measure=f"{need.arm}, {need.quantity}")
-        line |= dict(published=papers.published(claim.id, need.arm, need.quantity))
+        line |= dict(published=None if stands_in(mine) else papers.published(claim.id, need.arm, need.quantity))
         match = mine[(mine["arm"] == need.arm) & (mine["quantity"] == need.quantity)]
         if not match.empty:
             line |= match.iloc[0][["value", "low", "high", "unit"]].to_dict()

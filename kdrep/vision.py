@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from kdrep import inference
-from kdrep.convnets import ResidualNet, load_body
+from kdrep.convnets import ResidualNet, load_weights
 from kdrep.crops import Crops
 from kdrep.data import Dataset, last
 from kdrep.distill import DistillationLoss
@@ -58,11 +58,11 @@ def views(dataset: Dataset, device: str, precision: torch.dtype, pad: int = PAD)
 def make_net(shape: dict, classes: int, seed: int, start: dict | None = None) -> ResidualNet:
     """A residual net (`shape` are ResidualNet's widths and pool), with the weights `start` if they are given.
 
-    A head of another size than `start` has is drawn anew. Raises ValueError if the rest does not fit.
+    Raises ValueError if these do not fit.
     """
     net = ResidualNet(**shape, classes=classes, seed=seed)
     if start is not None:
-        load_body(net, start)
+        load_weights(net, start)
     return net
 
 

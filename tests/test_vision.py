@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kdrep import cifar, vision
-from kdrep.convnets import ResidualNet, load_body
+from kdrep.convnets import ResidualNet, load_weights
 from kdrep.crops import Crops
 from kdrep.data import DataError
 from kdrep.training import Recipe
@@ -41,7 +41,7 @@ def test_moments_are_those_of_all_pixels():
     torch.testing.assert_close(deviation.double(), pixels.std(0, correction=0), atol=1e-6, rtol=0)
 
 
-def test_a_net_learns_the_stand_in_and_hands_its_body_on():
+def test_a_net_learns_the_stand_in_and_hands_its_weights_on():
     dataset = cifar.textures(10)
     net, views = vision.make_net(dict(widths=(8, 12, 16)), 10, 0), vision.views(dataset, "cpu", torch.float32)
     recipe = Recipe(epochs=12, batch_size=32, learning_rate=5e-3)
@@ -49,13 +49,12 @@ def test_a_net_learns_the_stand_in_and_hands_its_body_on():
     assert training.losses[-1] < 0.7 * training.losses[0]
     logits = vision.predict(net, views.test)
     assert (logits.argmax(1) == dataset.test_labels).float().mean() > 0.5
-    other = ResidualNet((8, 12, 16), 4, 9)
-    head = other.head.weight.clone()
-    load_body(other, net.state_dict())
-    assert torch.equal(other.stem.weight, net.stem.weight)
-    assert torch.equal(other.head.weight, head)
-    with pytest.raises(ValueError, match="same widths"):
-        load_body(ResidualNet((4, 12, 16), 4, 9), net.state_dict())
+    other = ResidualNet((8, 12, 16), 10, 9)
+    load_weights(other, net.state_dict())
+    assert torch.equal(vision.predict(other, views.test), logits)
+    for widths, classes in (((4, 12, 16), 10), ((8, 12, 16), 4)):
+        with pytest.raises(ValueError, match="same widths and classes"):
+            load_weights(ResidualNet(widths, classes, 9), net.state_dict())
 
 
 def test_held_out_images_are_not_trained_on():
