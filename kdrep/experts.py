@@ -106,7 +106,7 @@ def train_specialist(
     `kind` dustbin: special classes and a dustbin. full: all classes, with the generalist's soft targets for those that
     are not special. Returns its logits on the test images at the end and, `early_logits`, after the epoch in which the
     held-out images of special classes had the lowest loss; the loss on those images (`held_out_loss`) and the
-    conditional accuracy on the test images after every epoch; its conditional accuracy on training images; the
+    conditional accuracy on the test images after every epoch; those of each special class's training images; the
     `correction` of what is not special; if wanted, the logits on all training images; losses and seconds.
     """
     if kind not in (DUSTBIN, FULL):
@@ -141,7 +141,7 @@ def train_specialist(
     result = {
         "test_logits": on_test[-1].clone(), "early_logits": on_test[at].clone(), "held_out_loss": held_loss,
         "test_curve": [conditional_accuracy(own_logits(z, special), dataset.test_labels, special) for z in on_test],
-        "train_accuracy": conditional_accuracy(fitted, labels[own], special),
+        "train_accuracies": class_accuracies(fitted, labels[own], special),
         "correction": dustbin_correction(labels[fitting], special), "special": list(special),
         "losses": training.losses, "seconds": training.seconds,
     }  # fmt: skip
@@ -173,6 +173,11 @@ def conditional_accuracy(logits: torch.Tensor, labels: torch.Tensor, special: Se
     """
     own, places = own_cases(labels, special)
     return 100 * float((logits[own].argmax(1) == places).double().mean())
+
+
+def class_accuracies(logits: torch.Tensor, labels: torch.Tensor, special: Sequence[int]) -> list[float]:
+    """`conditional_accuracy` of each special class, in the order of `special`."""
+    return [conditional_accuracy(logits[of_class], labels[of_class], special) for of_class in map(labels.eq, special)]
 
 
 def conditional_loss(logits: torch.Tensor, labels: torch.Tensor, special: Sequence[int]) -> float:

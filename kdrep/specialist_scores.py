@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from kdrep.experts import conditional_accuracy, corrected, own_logits, together
+from kdrep.experts import class_accuracies, corrected, own_logits, together
 from kdrep.statistics import Interval, mean_interval, paired, trend
 
 BINS = 10
@@ -63,10 +63,16 @@ def over_covered(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | Non
     return mean_interval(values[np.isfinite(values)])
 
 
-def conditionals(specialists: Sequence[dict], labels: torch.Tensor, sets: Sequence[Sequence[int]]) -> np.ndarray:
-    """Conditional test accuracies (M,) in per cent of the specialists on their own sets."""
-    pairs = zip(of_specialists(specialists, sets), sets, strict=True)
-    return np.array([conditional_accuracy(said, labels, own) for said, own in pairs])
+def own_accuracies(specialists: Sequence[dict], labels: torch.Tensor) -> list[list[float]]:
+    """Conditional test accuracies in per cent of each specialist's own classes."""
+    pairs = [(s["test_logits"], s["special"]) for s in specialists]
+    return [class_accuracies(own_logits(logits, own), labels, own) for logits, own in pairs]
+
+
+def class_means(values: Sequence[Sequence[float]], sets: Sequence[Sequence[int]]) -> np.ndarray:
+    """Mean of each class's values over the sets that hold it, for all classes that one holds, in their order; `values`
+    are one a class of each set. Sets overlap, so that classes are what may be taken for independent."""
+    return pd.Series(np.concatenate(values)).groupby(np.concatenate(sets)).mean().to_numpy()
 
 
 def confused_inside(predictions: torch.Tensor, labels: torch.Tensor, sets: Sequence[Sequence[int]]) -> np.ndarray:

@@ -57,6 +57,7 @@ def test_a_specialist_learns_its_classes(dataset, generalist, kind):
     )
     assert after > max(40, before - 10)
     assert after == pytest.approx(specialist["test_curve"][-1])
+    assert len(specialist["train_accuracies"]) == len(SPECIAL)
     assert len(specialist["held_out_loss"]) == 6
     early = experts.conditional_accuracy(
         experts.own_logits(specialist["early_logits"], SPECIAL), dataset.test_labels, SPECIAL
@@ -167,3 +168,12 @@ def test_what_is_not_special_is_corrected():
     torch.testing.assert_close(full, torch.softmax((logits + shift).double(), 1))
     dustbin = experts.corrected({"test_logits": logits, "correction": 1.5, "special": [0, 2, 4, 6]})
     torch.testing.assert_close(dustbin, torch.softmax((logits + torch.tensor([0, 0, 0, 0, 1.5])).double(), 1))
+
+
+def test_class_accuracies_are_conditional_and_in_the_order_of_the_special_classes():
+    logits = torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.0, 1.0], [3.0, 0.0], [5.0, 0.0]])
+    labels = torch.tensor([7, 7, 2, 2, 4])  # special: 7, then 2
+    assert experts.class_accuracies(logits, labels, [7, 2]) == [50.0, 50.0]
+    assert experts.class_accuracies(logits, labels, [2, 7]) == [50.0, 50.0]
+    labels = torch.tensor([7, 7, 2, 7, 4])
+    assert experts.class_accuracies(logits, labels, [7, 2]) == [pytest.approx(200 / 3), 100.0]

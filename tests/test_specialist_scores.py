@@ -96,3 +96,8 @@ def test_conditional_accuracies_are_of_the_own_classes_alone():
 def test_errors_inside_a_set():
     labels, predicted = torch.tensor([0, 1, 2, 3]), torch.tensor([1, 1, 3, 0])
     assert scores.confused_inside(predicted, labels, [[0, 1], [1, 2, 3]]).tolist() == [100, 100, 0]
+
+
+def test_class_means_are_over_the_sets_that_hold_a_class():
+    sets, values = [[2, 0], [4, 2], [2, 3]], [[1.0, 5.0], [7.0, 3.0], [8.0, 6.0]]
+    assert scores.class_means(values, sets).tolist() == [5.0, 4.0, 6.0, 7.0]
