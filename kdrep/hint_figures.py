@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.ticker import NullFormatter
 
 from kdrep.figures import LINES, MARKERS, PAPER, SHADES, log_axis
-from kdrep.statistics import geometric_mean, mean_interval
+from kdrep.statistics import Interval, geometric_mean, mean_interval
 
 
 def recipes(
@@ -150,15 +150,19 @@ def colours(found: Mapping[str, Mapping[str, Sequence[float]]], guessing: Mappin
     return figure
 
 
-def speed(sizes: pd.DataFrame) -> plt.Figure:
-    """Measured speed-up of each net, with the paper's and the ratio of multiplications, logarithmic."""
+def speed(sizes: pd.DataFrame, found: Mapping[str, Mapping[str, Interval]]) -> plt.Figure:
+    """Speed-up of each net where it was measured, with intervals, the paper's and the ratio of multiplications,
+    logarithmic."""
     nets = sizes.index[sizes.index != "teacher"]
-    series = {c: sizes.loc[nets, c] for c in sizes if c.startswith("speed-up")}
-    series["the paper (a GPU)"] = sizes.loc[nets, "the paper: speed-up"]
     figure, axis = plt.subplots(figsize=(7, 4))
     places = np.arange(len(nets))
-    for i, (name, values) in enumerate(series.items()):
-        axis.plot(places + 0.12 * (i - 1), values.astype(float), MARKERS[i], color=SHADES[i], markersize=8, label=name)
+    for i, (where, intervals) in enumerate(found.items()):
+        x, y = places + 0.12 * (i - 1), [intervals[net] for net in nets]
+        axis.plot(x, [m.value for m in y], MARKERS[i], color=SHADES[i], markersize=8, label=where)
+        axis.vlines(x, [m.low for m in y], [m.high for m in y], color=SHADES[i])
+    paper, last = sizes.loc[nets, "the paper: speed-up"].astype(float), len(found)
+    style = dict(color=SHADES[last], markersize=8, label="the paper (a GPU)")
+    axis.plot(places + 0.12 * (last - 1), paper, MARKERS[last], **style)
     fewer = sizes.loc["teacher", "multiplications"] / sizes.loc[nets, "multiplications"]
     axis.plot(places, fewer, label="times fewer multiplications", **PAPER)
     axis.set(yscale="log", ylabel="times as fast as the teacher", xticks=places)

@@ -22,46 +22,23 @@ def error_rates(task: Task, measured: dict) -> tuple[list[float], list[float]]:
     return tuple((100 * measured[kind].sum((1, 2)) / count).tolist() for kind in ("words", "single"))
 
 
-def table(task: Task, ensemble: dict, students: dict, temperatures: Sequence[float], seeds: int) -> pd.DataFrame:
-    """Frame accuracy and error rates in per cent: the members' mean, the ensembles, and students, means over seeds."""
-    lines = {name: figures_of(task, found, slice(None)) for name, found in members_lines(ensemble).items()}
-    for i, name in enumerate(student_names(temperatures)):
-        lines[name] = figures_of(task, students["members"], slice(i * seeds, (i + 1) * seeds))
-    return pd.DataFrame(lines, index=list(QUANTITIES)).T
+def lines_of(ensemble: dict, students: dict, temperatures: Sequence[float], seeds: int) -> dict[str, dict]:
+    """The lines of `table`: what `measure` found for the members, for their arithmetic and geometric mean, and for the
+    students: a control without soft targets, then one a temperature, each of so many seeds."""
+    lines = {"baseline": ensemble["members"], "ensemble": ensemble["means"]["arithmetic"]}
+    lines["ensemble, geometric mean"] = ensemble["means"]["geometric"]
+    for i, name in enumerate(["labels alone", *[f"T = {t:g}" for t in temperatures]]):
+        mine = slice(i * seeds, (i + 1) * seeds)
+        lines[name] = {part: values[mine] for part, values in students["members"].items()}
+        lines[name]["penalty"] = float(np.mean(students["penalties"][mine]))
+    return lines
 
 
-def members_lines(ensemble: dict) -> dict[str, dict]:
-    """The lines in `table` of the members and their means: what `measure` found."""
-    arithmetic, geometric = (ensemble["means"][mean] for mean in ("arithmetic", "geometric"))
-    return {"baseline": ensemble["members"], "ensemble": arithmetic, "ensemble, geometric mean": geometric}
-
-
-def student_names(temperatures: Sequence[float]) -> list[str]:
-    """The students' lines in `table`: a control without soft targets, then one a temperature."""
-    return ["labels alone", *[f"T = {t:g}" for t in temperatures]]
-
-
-def figures_of(task: Task, measured: dict, models: slice) -> list[float]:
-    """Means over some of the models of `measure`: frame accuracy, word error rate, single-digit error rate, in %."""
-    return [float(np.mean(values[models])) for values in (frame_accuracy(task, measured), *error_rates(task, measured))]
-
-
-def words_of(ensemble: dict, students: dict, line: str, temperatures: Sequence[float], seeds: int) -> torch.Tensor:
-    """Substitutions, deletions and insertions in every test string (U, 3) of a line of `table`: means over models."""
-    of_members = members_lines(ensemble)
-    if line in of_members:
-        return of_members[line]["words"].double().mean(0)
-    i = student_names(temperatures).index(line)
-    return students["members"]["words"][i * seeds : (i + 1) * seeds].double().mean(0)
-
-
-def penalties(ensemble: dict, students: dict, line: str, temperatures: Sequence[float], seeds: int) -> float:
-    """The insertion penalty that a line of `table` is decoded with, mean over its models."""
-    of_members = members_lines(ensemble)
-    if line in of_members:
-        return of_members[line]["penalty"]
-    i = student_names(temperatures).index(line)
-    return float(np.mean(students["penalties"][i * seeds : (i + 1) * seeds]))
+def table(task: Task, lines: dict[str, dict]) -> pd.DataFrame:
+    """Frame accuracy and error rates in per cent of every one of `lines_of`: means over members or seeds."""
+    found = {name: (frame_accuracy(task, line), *error_rates(task, line)) for name, line in lines.items()}
+    means = {name: [float(np.mean(values)) for values in three] for name, three in found.items()}
+    return pd.DataFrame(means, index=list(QUANTITIES)).T
 
 
 def phone_confusion(parts: Sequence[tuple[Task, torch.Tensor]]) -> tuple[np.ndarray, list[str]]:

@@ -119,14 +119,16 @@ def test_an_ensemble_and_its_student_learn_the_synthetic_digits(task):
         task, recipe, width=64, depth=2, teacher=ensemble["weights"], copies=1,
         members=[7, 7], temperature=[1.0, 2.0], hard_weight=[1.0, 0.5],
     )  # fmt: skip
-    table = scores.table(task, ensemble, student, (2.0,), 1)
+    lines = scores.lines_of(ensemble, student, (2.0,), 1)
+    table = scores.table(task, lines)
     assert (table["frame accuracy"] > 30).all()
     assert (table["word error rate"] < 60).all()
     assert list(table.index) == ["baseline", "ensemble", "ensemble, geometric mean", "labels alone", "T = 2"]
     assert ensemble["by_size"][-1] == pytest.approx(
         scores.frame_accuracy(task, ensemble["means"]["arithmetic"])[0] / 100
     )
-    errors = scores.words_of(ensemble, student, "T = 2", (2.0,), 1)
+    errors = lines["T = 2"]["words"].double().mean(0)
+    assert lines["T = 2"]["penalty"] == student["penalties"][1]
     assert 100 * float(errors.sum()) / len(task.single) == pytest.approx(table.loc["T = 2", "word error rate"])
     posterior = ensemble["posteriors"]
     torch.testing.assert_close(posterior.sum(-1), torch.ones(posterior.shape[:2]))
