@@ -131,11 +131,7 @@ def scorecard(options) -> int:
             f"{folder / 'rows.csv'} does not exist: run `make reproduce`, or name the folder of a run"
         )
     card = results.scorecard(results.read_rows(folder / "rows.csv"))
-    print(
-        results.as_markdown(card)
-        if options.markdown
-        else results.as_table(card).to_string(index=False, max_colwidth=56, justify="left")
-    )
+    print(results.as_markdown(card) if options.markdown else results.for_terminal(results.as_table(card)))
     if not options.markdown:
         print(f"\nfrom {runs.shown(folder.resolve())}")
     return 0

@@ -15,6 +15,7 @@ SHADES = ("#1b2a41", "#c1440e", "#3e8e7e", "#e0a030", "#7d6b9e", "#8a8a8a")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (3, 2)))
 HATCHES = ("", "//", "xx", "..", "\\\\", "++")
+REGION = dict(facecolor="none", edgecolor="0.75", hatch="///", linewidth=0)  # where the paper says something
 PAPER = dict(color="0.35", linestyle=(0, (1, 1.5)), linewidth=1.6)
 
 
@@ -62,18 +63,9 @@ def arms(
         if np.isfinite(interval.low):
             axis.plot([interval.low, interval.high], [i, i], color=SHADES[0], linewidth=2)
         axis.plot(interval.value, i, "s", color=SHADES[0], markersize=7)
-        axis.annotate(
-            f"{interval.value:.4g}",
-            (interval.value, i),
-            xytext=(0, -13),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-            bbox=dict(facecolor="white", edgecolor="none", pad=0.5, alpha=0.8),
-        )
         if published and arm in published:
             axis.plot([published[arm]] * 2, [i - 0.38, i + 0.38], **PAPER)
-    axis.set_yticks(range(len(values)), list(values))
+    axis.set_yticks(range(len(values)), [f"{arm}: {np.mean(seeds):.4g}" for arm, seeds in values.items()])
     axis.set_ylim(len(values) - 0.4, -0.6)
     axis.set_xlabel(label)
     handles = [
@@ -149,17 +141,16 @@ def sweep(temperatures: Sequence[float], tables: Mapping[int, np.ndarray], epoch
     figure, axes = plt.subplots(1, len(tables), figsize=(2.9 * len(tables), 3.4), squeeze=False)
     for axis, (width, table) in zip(axes[0], tables.items(), strict=True):
         if width <= 30:
-            axis.axvspan(2.5, 4, color="0.9", linewidth=0)
+            axis.axvspan(2.5, 4, **REGION)
         elif width >= 300:  # of widths between, the paper says nothing
-            axis.axvspan(8, max(temperatures), color="0.9", linewidth=0)
-        bands(axis, temperatures, {f"{len(table)} seed(s)": table})
+            axis.axvspan(8, max(temperatures), **REGION)
+        bands(axis, temperatures, {"": table})
+        axis.get_legend().remove()
         log_axis(axis, (1, 3, 8, 20, 50))
-        axis.set_title(f"{width} units a layer,\n{epochs[width]} epochs", fontsize=10)
+        axis.set_title(f"{width} units a layer,\n{epochs[width]} epochs, {len(table)} seed(s)", fontsize=10)
         axis.set(xlabel="temperature T")
     axes[0][0].set_ylabel("test errors of the student")
-    shade = plt.Rectangle(
-        (0, 0), 1, 1, color="0.9", label="the paper: lowest errors (30 units), level errors (300, 800)"
-    )
+    shade = plt.Rectangle((0, 0), 1, 1, label="the paper: lowest errors (30 units), level errors (300, 800)", **REGION)
     band = plt.Rectangle((0, 0), 1, 1, color=SHADES[0], alpha=0.15, label="95 % interval over seeds")
     figure.legend(handles=[shade, band], loc="outside lower center", ncols=2, fontsize=8)
     return figure
@@ -183,7 +174,7 @@ def bias_sweep(recovery, label: str, published: Sequence[tuple[float, float]]) -
         errors = float(np.mean(measured["errors"]))
         axis.plot(at, errors, MARKERS[i], color=SHADES[1], markersize=size, fillstyle="none", label=choice)
     axis.set(xlabel=f"{label} (logits)", ylabel="test errors", yscale="log")
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axis.yaxis.set_major_formatter(ScalarFormatter())
     axis.yaxis.set_minor_formatter(NullFormatter())
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)
@@ -263,7 +254,8 @@ def forest(rows: pd.DataFrame) -> plt.Figure:
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlabel("this run / the paper")
     low, high = axis.get_xlim()
-    log_axis(axis, [t for t in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if max(low, 0.04) <= t <= high])
+    ticks = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if high > 10 * low else (0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5)
+    log_axis(axis, [t for t in ticks if max(low, 0.04) <= t <= high])
     shown = [
         plt.Line2D([], [], linestyle="", marker=marks[v], color=SHADES[0], label=v)
         for v in marks
@@ -280,10 +272,10 @@ def verdicts(card: pd.DataFrame, order: Sequence[str]) -> plt.Figure:
     left = np.zeros(len(counts))
     for verdict, shade in zip(order, np.linspace(0.15, 0.95, len(order)), strict=True):
         width = counts[verdict].to_numpy()
-        hatch = HATCHES[list(order).index(verdict)]
-        axis.barh(
-            counts.index, width, left=left, color=str(shade), edgecolor="0.3", linewidth=0.5, label=verdict, hatch=hatch
+        style = dict(
+            color=str(shade), edgecolor="0.9" if shade < 0.5 else "0.3", hatch=HATCHES[list(order).index(verdict)]
         )
+        axis.barh(counts.index, width, left=left, linewidth=0.5, label=verdict, **style)
         for y, (start, count) in enumerate(zip(left, width, strict=True)):
             if count:
                 axis.text(

@@ -127,7 +127,8 @@ def panels(
         axis.set(title=f"{kind} recipe", xlabel=label, yscale="log")
         axis.yaxis.set_minor_formatter(NullFormatter())
     lowest = min(v.min() for arms in found.values() for v in arms.values())
-    ticks = [t for t in (0.5, 1, 2, 5, 10, 20, 50, 90) if t >= 0.7 * lowest]
+    highest = max(v.max() for arms in found.values() for v in arms.values())
+    ticks = [t for t in (0.5, 1, 2, 5, 10, 20, 50, 90) if 0.7 * lowest <= t <= 1.5 * highest]
     axes[0, 0].set_yticks(ticks, [f"{t:g}" for t in ticks])
     axes[0, 0].set_ylabel("MNIST test error, %")
     axes[0, 0].legend(fontsize=8)

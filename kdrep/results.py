@@ -22,6 +22,7 @@ COLUMNS = [
 ]  # fmt: skip
 EXACT = 5  # significant digits of what must agree exactly
 ROUNDING = 1e-15  # what is left of zero after a mean of differences
+SAYS = "the paper says"
 NO_DATA = "none"  # the data set of claims that are mathematics
 VERDICTS = {
     "reproduced": "every direction holds with an interval that excludes the bound, and every size is met",
@@ -186,13 +187,19 @@ def ours(line: pd.Series) -> str:
     return with_interval(line["value"], line["low"], line["high"])
 
 
+def for_terminal(table: pd.DataFrame) -> str:
+    """A table of `as_table` as text, without the claims' sentences."""
+    return table.drop(columns=SAYS).to_string(index=False, max_colwidth=56, justify="left")
+
+
 def as_table(card: pd.DataFrame) -> pd.DataFrame:
-    """The scorecard with the columns that people read."""
+    """The scorecard with the columns that people read; where there is room, "the paper says" among them."""
     published = [number(v) or "—" for v in card["published"]]
     return pd.DataFrame(
         {
             "claim": card["claim"],
-            "what is measured": card["measure"].where(card["measure"] != "", card["sentence"]),
+            SAYS: card["sentence"],
+            "what is measured": card["measure"].where(card["measure"] != "", "—"),
             "unit": card["unit"],
             "paper": published,
             "this run": [ours(line) for _, line in card.iterrows()],

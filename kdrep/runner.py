@@ -16,7 +16,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from kdrep import publishing, runs
 from kdrep.profiles import SETTINGS, choose_device, choose_profile, settings
-from kdrep.results import NOTEBOOKS, as_table, notebook_code, scorecard
+from kdrep.results import NOTEBOOKS, as_table, for_terminal, notebook_code, scorecard
 
 QUIET = ["--log-level=ERROR"]  # a kernel of this machine alone need not warn that it is reached over plain TCP
 
@@ -166,6 +166,6 @@ def print_scorecard(folder: Path, profile: str) -> None:
     table, before = as_table(card), as_table(published)
     same = table["what is measured"] == before["what is measured"]
     table.insert(table.columns.get_loc("this run"), "published", before["this run"].where(same, "—"))
-    print("\n" + table.to_string(index=False, max_colwidth=56, justify="left"))
+    print("\n" + for_terminal(table))
     counts = card["verdict"].value_counts()
     print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))

@@ -131,23 +131,33 @@ def mean_of_few(values: Sequence[float]) -> Interval:
     return mean_interval(values) if len(values) > 2 else Interval(float(np.mean(values)), -np.inf, np.inf)
 
 
-def reliability(probabilities: np.ndarray, happened: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Mean probability and frequency (BINS,) in bins of equal width, NaN where empty, and the calibration error."""
-    bins = np.clip((probabilities * BINS).astype(int), 0, BINS - 1)
-    counts = np.bincount(bins, minlength=BINS)
-    with np.errstate(invalid="ignore"):
-        stated, seen = (np.bincount(bins, v, BINS) / counts for v in (probabilities, happened))
-    return stated, seen, float(np.nansum(counts * np.abs(stated - seen)) / counts.sum())
-
-
-def dustbin_reliability(specialists: Sequence[dict], sets, labels: torch.Tensor, correction: bool):
-    """`reliability` of the dustbin's probability on the test images: its bins over all specialists together, and the
-    calibration error (M,) of each."""
+def dustbin_forecasts(
+    specialists: Sequence[dict], labels: torch.Tensor, *, correction: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each dustbin's probability on every test image, and whether that is of no special class; (M, N) both."""
     used = specialists if correction else [s | {"correction": 0.0} for s in specialists]
     stated = [corrected(s)[:, -1].numpy() for s in used]
-    happened = [~np.isin(labels.numpy(), own) for own in sets]
-    errors = [reliability(p, h)[2] for p, h in zip(stated, happened, strict=True)]
-    return *reliability(np.concatenate(stated), np.concatenate(happened))[:2], np.array(errors)
+    return np.array(stated), np.array([~np.isin(labels.numpy(), s["special"]) for s in used])
+
+
+def bins_of(probabilities: np.ndarray) -> np.ndarray:
+    """Which of BINS bins of equal width each probability lies in."""
+    return np.clip((probabilities * BINS).astype(int), 0, BINS - 1)
+
+
+def reliability(stated: np.ndarray, happened: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean probability and frequency (BINS,) in each bin, NaN where it is empty."""
+    bins = bins_of(stated).ravel()
+    counts = np.bincount(bins, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        return tuple(np.bincount(bins, values.ravel(), BINS) / counts for values in (stated, happened))
+
+
+def calibration_error(stated: np.ndarray, happened: np.ndarray, cases: np.ndarray | slice = slice(None)) -> float:
+    """Expected calibration error of M forecasts of the same cases (M, N), mean over forecasts, on some of the cases."""
+    excess = (stated - happened)[:, cases]
+    places = bins_of(stated[:, cases]) + BINS * np.arange(len(stated))[:, None]
+    return float(np.abs(np.bincount(places.ravel(), excess.ravel())).sum() / excess.size)
 
 
 def by_count(

@@ -57,13 +57,14 @@ def heat_maps(maps: Mapping[str, np.ndarray], labels: Sequence[int], phones: Seq
     return figure
 
 
-def ensemble_size(accuracy: np.ndarray, published: float) -> plt.Figure:
-    """Frame accuracy (speakers, members) of ensembles of the first 1, 2, … members, less that of one member; the
-    paper's gain, in points, as a line."""
+def ensemble_size(accuracy: np.ndarray, baseline: np.ndarray, published: float) -> plt.Figure:
+    """Frame accuracy (speakers, members), in per cent, of ensembles of the first 1, 2, … members, less the members'
+    mean (speakers,); the paper's gain, in points, as a line."""
     figure, axis = plt.subplots()
-    gain = 100 * (accuracy - accuracy[:, :1])
-    axis.plot(range(1, gain.shape[1] + 1), gain.T, color="0.75", linewidth=0.8)
-    bands(axis, range(1, gain.shape[1] + 1), {"mean over speakers": gain})
+    gain = accuracy - baseline[:, None]
+    lines = axis.plot(range(1, gain.shape[1] + 1), gain.T, color="0.75", linewidth=0.8)
+    lines[0].set_label("one speaker")
+    bands(axis, range(1, gain.shape[1] + 1), {"mean over speakers, 95 % interval": gain})
     axis.axhline(published, color="0.35", linestyle=":", label="the paper: ten members")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set(xlabel="members of the ensemble", ylabel="gain in frame accuracy, points")

@@ -1,13 +1,14 @@
 """Intervals and tests: pure functions on arrays, apart from what is measured."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
+DRAWS = 999  # of the bootstrap
 
 
 class Interval(NamedTuple):
@@ -31,6 +32,14 @@ def mean_interval(values: Sequence[float]) -> Interval:
         return Interval(mean, -np.inf, np.inf)
     half = stats.t.ppf((1 + LEVEL) / 2, values.size - 1) * stats.sem(values)
     return Interval(mean, mean - float(half), mean + float(half))
+
+
+def bootstrapped(statistic: Callable[[np.ndarray], float], count: int) -> Interval:
+    """A statistic of `count` independent cases, which it gets as indices (count,), with a basic bootstrap interval."""
+    cases = np.arange(count)
+    options = dict(vectorized=False, n_resamples=DRAWS, batch=1, method="basic", confidence_level=LEVEL, rng=0)
+    found = stats.bootstrap((cases,), statistic, **options).confidence_interval
+    return Interval(float(statistic(cases)), float(found.low), float(found.high))
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> Interval:

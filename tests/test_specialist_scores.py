@@ -60,12 +60,11 @@ def test_no_change_is_no_trend():
 
 
 def test_reliability_of_a_calibrated_forecast():
-    stated, seen, error = scores.reliability(
-        np.array([0.25] * 4 + [0.95] * 20), np.array([1, 0, 0, 0] + [1] * 19 + [0])
-    )
+    forecast = np.array([0.25] * 4 + [0.95] * 20), np.array([1, 0, 0, 0] + [1] * 19 + [0])
+    stated, seen = scores.reliability(*forecast)
     assert stated[2] == seen[2] == 0.25
     assert stated[9] == pytest.approx(seen[9])
-    assert error == pytest.approx(0)
+    assert scores.calibration_error(*(part[None] for part in forecast)) == pytest.approx(0)
     assert np.isnan(stated[0])
 
 
@@ -76,8 +75,19 @@ def test_the_correction_mends_an_oversampled_dustbin():
     evidence = 2 * own - 1 + torch.from_numpy(generator.normal(0, 1, 4000))  # log odds 2 x for equal shares
     logits = torch.stack([evidence, -torch.inf + 0 * evidence, -evidence], 1)
     specialist = {"test_logits": logits, "correction": float(np.log(0.8 / 0.2)), "special": [0, 1]}
-    errors = [scores.dustbin_reliability([specialist], [[0, 1]], labels, c)[2] for c in (True, False)]
+    forecasts = [scores.dustbin_forecasts([specialist], labels, correction=c) for c in (True, False)]
+    errors = [scores.calibration_error(*forecast) for forecast in forecasts]
     assert errors[0] < 0.03 < errors[1]
+
+
+def test_the_calibration_error_is_the_mean_of_its_bins_by_hand():
+    stated = np.array([[0.1, 0.15, 0.9, 0.9], [0.5, 0.5, 0.5, 0.5]])
+    happened = np.array([[0, 1, 1, 0], [1, 1, 0, 0]])
+    first = abs((0.1 + 0.15) / 2 - 0.5) / 2 + abs(0.9 - 0.5) / 2
+    assert scores.calibration_error(stated, happened) == pytest.approx(first / 2)
+    some = np.array([0, 0, 2])
+    first = 0.1 * 2 / 3 + 0.1 / 3
+    assert scores.calibration_error(stated, happened, some) == pytest.approx((first + 1 / 6) / 2)
 
 
 def test_conditional_accuracies_are_of_the_own_classes_alone():

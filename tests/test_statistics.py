@@ -61,3 +61,10 @@ def test_a_share_of_nothing_is_nothing():
     assert statistics.shares([1, 3], [2, 4]) == statistics.mean_interval([0.5, 0.75])
     assert statistics.shares([1, 3], [0, 4]) == statistics.mean_interval([0, 0.75])
     assert statistics.shares([-1, 3], [-1, 4]) == statistics.mean_interval([0, 0.75])
+
+
+def test_the_bootstrap_of_a_mean_is_close_to_students_interval():
+    values = np.random.default_rng(0).normal(3, 1, 400)
+    found = statistics.bootstrapped(lambda cases: values[cases].mean(), len(values))
+    assert found == pytest.approx(statistics.mean_interval(values), abs=0.02)
+    assert found.value == values.mean()
