@@ -42,17 +42,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--epochs", type=int, default=3, help="of distillation (default: 3)")
-    parser.add_argument("--seeds", type=int, default=3, help="of distillation (default: 3)")
+    parser.add_argument("--seeds", type=int, default=3, help="rounds of distillation (default: 3)")
     parser.add_argument("--figure", type=Path, default=GROWTH, help="default: %(default)s")
     options = parser.parse_args()
     os.environ["TQDM_DISABLE"] = "1"  # in the processes of the cases as well
     device = choose_device(options.device)
     ceilings = {dtype: matrix_speed(dtype, device, 4096) for dtype in (torch.float32, torch.bfloat16)}
     print("a 4096 matrix product: " + ", ".join(f"{v:,.0f} GFLOP/s in {dtype_name(k)}" for k, v in ceilings.items()))
+    print("(at the start; shares are of what it reaches right before each case, for machines' speed drifts)")
     with utilisation(device):
-        distillation.report(ceilings, device, options.epochs, options.seeds)
+        distillation.report(device, options.epochs, options.seeds)
     with utilisation(device):
-        populations.report(max(ceilings.values()), device, options.figure)
+        populations.report(device, options.figure)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ pass in every step, Adam, float32. Both learn from the same teacher, with the sa
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from statistics import median
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
 from kdrep import data, mnist
+from kdrep.doctor import matrix_speed
 from kdrep.models import MNIST_STUDENT, MNIST_TEACHER, multiplications
 from kdrep.results import with_interval
 from kdrep.statistics import mean_interval
@@ -72,35 +74,43 @@ def ours(dataset: data.Dataset, targets, epochs: int, seed: int, device: str, pr
     return student["seconds"], mnist.errors(student["test_logits"], dataset.test_labels)[0]
 
 
-def report(ceilings: Mapping[torch.dtype, float], device: str, epochs: int, seeds: int) -> None:
-    """Measure, and print one table."""
+def cases_of(dataset: data.Dataset, images: MNIST, teacher: dict, epochs: int, device: str) -> dict:
+    """What is timed: its name, the precision whose ceiling it is held against, and a function of a seed."""
+    weights, targets = teacher["weights"], teacher["train_logits"][0]
+    cases: dict[str, tuple[torch.dtype, Callable]] = {
+        "textbook loop, float32": (
+            torch.float32, lambda seed: textbook(images, dataset, weights, epochs, seed, device)
+        )
+    }  # fmt: skip
+    for dtype in (torch.float32, torch.bfloat16):
+        for batch in BATCHES:
+            name = f"kdrep, {dtype_name(dtype)}, batches of {batch}"
+            cases[name] = (dtype, lambda s, d=dtype, b=batch: ours(dataset, targets, epochs, s, device, d, b))
+    return cases
+
+
+def report(device: str, epochs: int, seeds: int) -> None:
+    """Measure, and print one table: medians over rounds, in each of which everything runs once, after its ceiling."""
     dataset = data.load_mnist(download=False)
     if not dataset.real:
         raise SystemExit("the real MNIST is needed: set KDREP_DATA or run `python -m kdrep data`")
     (folder,) = [f for f in data.folders() if data.source(f, "train-images-idx3-ubyte")][:1]
-    images = MNIST(folder, transform=ToTensor())
     # Two epochs make a teacher that is good enough to compare two loops.
     teacher = mnist.fit(dataset, Recipe(2, 256), sizes=MNIST_TEACHER, members=[0], keep=["weights", "train_logits"])
-    weights, targets = teacher["weights"], teacher["train_logits"][0]
-    cases: dict[str, tuple[Callable, float]] = {
-        "textbook loop, float32": (
-            lambda seed: textbook(images, dataset, weights, epochs, seed, device), ceilings[torch.float32]
-        )
-    }  # fmt: skip
-    for dtype, ceiling in ceilings.items():
-        for batch in BATCHES:
-            name = f"kdrep, {dtype_name(dtype)}, batches of {batch}"
-            cases[name] = (lambda s, d=dtype, b=batch: ours(dataset, targets, epochs, s, device, d, b), ceiling)
-    print(f"\ndistilling 784-800-800-10 on MNIST, {epochs} epochs, {seeds} seeds")
+    cases = cases_of(dataset, MNIST(folder, transform=ToTensor()), teacher, epochs, device)
+    rounds: dict[str, list[tuple]] = {name: [] for name in cases}
+    for seed in range(seeds):
+        for name, (dtype, run) in cases.items():
+            rounds[name].append((matrix_speed(dtype, device, 4096), *run(seed)))
+    work = epochs * len(dataset.train_labels) * operations(MNIST_STUDENT) / 1e9
+    textbooks = [seconds for _, seconds, _ in next(iter(rounds.values()))]
+    print(f"\ndistilling 784-800-800-10 on MNIST, {epochs} epochs, medians of {seeds} rounds")
     print(f"targets: {TARGET_TIMES} times as fast, {TARGET_SHARE} % of the ceiling of the faster precision")
     print(f"{'':34}{'s / epoch':>10}{'times as fast':>15}{'GFLOP/s':>10}{'% of ceiling':>14}   test errors")
-    first = None
-    for name, (run, ceiling) in cases.items():
-        measured = [run(seed) for seed in range(seeds)]
-        epoch = min(seconds for seconds, _ in measured) / epochs
-        first, achieved = first or epoch, len(targets) * operations(MNIST_STUDENT) / epoch / 1e9
-        wrong = with_interval(*mean_interval([errors for _, errors in measured]))
-        print(
-            f"{name:34}{epoch:10.2f}{first / epoch:15.1f}{achieved:10.0f}{100 * achieved / ceiling:14.0f}   {wrong}",
-            flush=True,
-        )
+    for name, measured in rounds.items():
+        ceilings, seconds, errors = zip(*measured, strict=True)
+        epoch, achieved = median(seconds) / epochs, median(work / s for s in seconds)
+        faster = median(t / s for t, s in zip(textbooks, seconds, strict=True))
+        share = median(100 * work / s / ceiling for s, ceiling in zip(seconds, ceilings, strict=True))
+        wrong = with_interval(*mean_interval(errors))
+        print(f"{name:34}{epoch:10.2f}{faster:15.1f}{achieved:10.0f}{share:14.0f}   {wrong}", flush=True)

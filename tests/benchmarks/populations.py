@@ -18,6 +18,7 @@ from distillation import operations
 from kdrep import figures
 from kdrep.augment import Jitter
 from kdrep.distill import DistillationLoss
+from kdrep.doctor import matrix_speed
 from kdrep.fitnets import channels_last
 from kdrep.maxout import MNIST, MNIST_STUDENT, MaxoutNet
 from kdrep.models import MNIST_TEACHER, mlp, multiplications
@@ -91,8 +92,9 @@ def alone(function: Callable, *arguments, copies: int = 1) -> list[tuple[float, 
         return [future.result() for future in [pool.submit(function, *arguments) for _ in range(copies)]]
 
 
-def print_teacher(ceiling: float, device: str) -> None:
+def print_teacher(device: str) -> None:
     """The regularised teacher's epoch against the ceiling."""
+    ceiling = matrix_speed(faster_precision(device), device, 4096)
     ((seconds, memory),) = alone(teacher_case, device)
     achieved = 60_000 * operations(MNIST_TEACHER) / seconds / 1e9
     print(f"\nregularised teacher, batches of 512 (target: {TEACHER_TARGET} % of the ceiling)")
@@ -120,8 +122,9 @@ def print_populations(device: str) -> dict[tuple[int, int], float]:
     return found
 
 
-def print_ensemble(ceiling: float, device: str) -> None:
+def print_ensemble(device: str) -> None:
     """Ten acoustic models as one population against one of them."""
+    ceiling = matrix_speed(faster_precision(device), device, 4096)
     sizes = ACOUSTIC[device]
     (one, _), (ten, memory) = (alone(population_case, sizes, members, True, device, 512)[0] for members in (1, 10))
     share = 100 * 10 * 512 * operations(sizes) / ten / 1e6 / ceiling
@@ -160,10 +163,10 @@ def draw_growth(found: dict[tuple[int, int], float], device: str, path: Path) ->
     print(f"\n{path} shows how the cost grows")
 
 
-def report(ceiling: float, device: str, path: Path) -> None:
+def report(device: str, path: Path) -> None:
     """Measure everything, print it, and draw how costs grow into a file."""
-    print_teacher(ceiling, device)
+    print_teacher(device)
     found = print_populations(device)
-    print_ensemble(ceiling, device)
+    print_ensemble(device)
     print_maxout(device)
     draw_growth(found, device, path)
