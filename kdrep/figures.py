@@ -40,7 +40,8 @@ def log_axis(axis, ticks: Sequence[float]) -> None:
 
 
 def bands(axis, x: Sequence[float], series: Mapping[str, np.ndarray]) -> None:
-    """One line a series of (seeds, len(x)) values: the mean, with Student's 95 % interval as a band."""
+    """One line a series of (seeds, len(x)) values: the mean, with Student's 95 % interval as a band.
+    A series may go without a name."""
     for i, (label, values) in enumerate(series.items()):
         values = np.atleast_2d(np.asarray(values, dtype=float))
         style = dict(color=SHADES[i % 6], marker=MARKERS[i % 6], linestyle=LINES[i % 6])
@@ -48,7 +49,8 @@ def bands(axis, x: Sequence[float], series: Mapping[str, np.ndarray]) -> None:
         if len(values) > 1:
             limits = [mean_interval(column)[1:] for column in values.T]
             axis.fill_between(x, *np.transpose(limits), color=style["color"], alpha=0.15, linewidth=0)
-    axis.legend()
+    if any(series):
+        axis.legend()
 
 
 def arms(
@@ -145,7 +147,6 @@ def sweep(temperatures: Sequence[float], tables: Mapping[int, np.ndarray], epoch
         elif width >= 300:  # of widths between, the paper says nothing
             axis.axvspan(8, max(temperatures), **REGION)
         bands(axis, temperatures, {"": table})
-        axis.get_legend().remove()
         log_axis(axis, (1, 3, 8, 20, 50))
         axis.set_title(f"{width} units a layer,\n{epochs[width]} epochs, {len(table)} seed(s)", fontsize=10)
         axis.set(xlabel="temperature T")
