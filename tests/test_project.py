@@ -114,3 +114,10 @@ def test_readme_says_what_verdicts_mean():
     readme = (ROOT / "README.md").read_text()
     for verdict, meaning in results.VERDICTS.items():
         assert f"| {verdict} | {meaning} |" in readme
+
+
+def test_published_notebooks_warn_of_nothing():
+    for path in ROOT.glob("results/*/notebooks/*.ipynb"):
+        outputs = [o for cell in json.loads(path.read_text())["cells"] for o in cell.get("outputs", [])]
+        warned = ["".join(o["text"]) for o in outputs if o.get("name") == "stderr"]
+        assert not warned, f"{path.relative_to(ROOT)}: {warned[0][:200]}"
