@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 
 from kdrep import inference
 from kdrep.corpora import Corpus
@@ -16,8 +17,8 @@ from kdrep.population import Population
 from kdrep.speech import (
     AFTER,
     BEFORE,
-    LONGEST,
     MELS,
+    STRINGS,
     Utterances,
     Windows,
     label,
@@ -112,8 +113,8 @@ def split(corpus: Corpus, test: torch.Tensor) -> dict[str, Corpus]:
 
 
 def connected(corpus: Corpus, seed: int) -> Utterances:
-    """Strings of one to seven digits of a speaker, every recording in one of them."""
-    return make_utterances(corpus, words=(1, LONGEST), seed=seed)
+    """Strings of three to seven digits of a speaker, every recording in one of them (the last may be shorter)."""
+    return make_utterances(corpus, words=STRINGS, seed=seed)
 
 
 def make_task(corpus: Corpus, test: torch.Tensor, alignment: dict, *, seed: int = 0) -> Task:
@@ -149,19 +150,21 @@ def fit(
 ):  # fmt: skip
     """Train a population of acoustic models on labelled frames: the population and its Training.
 
-    `frames` are the indices to train on (all by default), `own_frames` (M, F) says which of them each member sees.
+    `frames` (n,) are the indices to train on (all by default); `teacher_logits` (n, states) are theirs, and
+    `own_frames` (M, n) says which of them each member sees.
     """
-    labels = labelled.labels.to(device)
+    frames = torch.arange(len(labelled.labels)) if frames is None else frames
+    labels, places = labelled.labels[frames].to(device), frames.to(device)
+    inputs = windows(labelled.utterances, device, precision)
     population = Population(layers(width, depth), members, recipe.dropout).to(device)
     targets = None if teacher_logits is None else teacher_logits.to(device)
     mask = None if own_frames is None else own_frames.to(device)
     loss = DistillationLoss(
         len(population), targets, labels, temperature=temperature, hard_weight=hard_weight, mask=mask
     )
-    frames = torch.arange(len(labels)) if frames is None else frames
     training = train(
-        population, windows(labelled.utterances, device, precision), loss, recipe,
-        examples=frames.to(device), seed=seed, precision=precision, observe=observe, checkpoint=checkpoint, label=label,
+        population, lambda index, generator: inputs(places[index]), loss, recipe, seed=seed, precision=precision,
+        examples=torch.arange(len(places), device=device), observe=observe, checkpoint=checkpoint, label=label,
     )  # fmt: skip
     return population, training
 
@@ -265,16 +268,14 @@ def teacher_logits(
     weights: dict, width: int, depth: int, utterances: Utterances, device: str, precision: torch.dtype,
     frames: torch.Tensor | None = None,
 ) -> torch.Tensor:  # fmt: skip
-    """Logits (F, states) of the geometric mean of an ensemble with these weights, zeros where not asked."""
+    """Logits (n, states) of the geometric mean of an ensemble with these weights, for some frames (n,) or all."""
     members = len(weights["weights.0"])
     population = Population(layers(width, depth), range(members)).to(device)
     population.load_state_dict(weights)
     inputs = windows(utterances, device, precision)
     frames = torch.arange(len(inputs)) if frames is None else frames
-    logits = torch.zeros(len(inputs), len(STATES))
-    for index in frames.split(10 * PREDICTION_BATCH):
-        logits[index] = predict(population, inputs, precision, index).mean(0)
-    return logits
+    parts = frames.split(10 * PREDICTION_BATCH)
+    return torch.cat([predict(population, inputs, precision, index).mean(0) for index in parts])
 
 
 def train_students(
@@ -333,7 +334,8 @@ def learn_from_part(
 
     All learn from the frames and `copies` perturbed copies of them; `teacher` are the weights of the model that
     has seen everything, whose width may be another. `curve` (epochs, 3, M) holds the three accuracies after every
-    epoch, on `sample` frames of each. `keep` may name "weights" to be returned as well.
+    epoch, on `sample` frames of each, and `doubt` (epochs, 3, M) the cross-entropies. `keep` may name "weights" to be
+    returned as well.
     """
     inputs = {
         name: (windows(part.utterances, device, precision), part.labels.to(device))
@@ -342,8 +344,8 @@ def learn_from_part(
     chosen = {"train": frames, **{n: torch.arange(len(inputs[n][1])) for n in ("held out", "test")}}
     picked = {name: spread(index, sample).to(device) for name, index in chosen.items()}
 
-    def accuracies(population: Population, indices: dict[str, torch.Tensor]) -> torch.Tensor:
-        return torch.stack([accuracy(population, *inputs[n], index, precision) for n, index in indices.items()])
+    def tested(population: Population, indices: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.stack([quality(population, *inputs[n], index, precision) for n, index in indices.items()], 1)
 
     transfer = transfer_set(task.train, copies)
     every = torch.cat([frames + copy * len(task.train.labels) for copy in range(copies + 1)])
@@ -356,10 +358,11 @@ def learn_from_part(
         teacher_logits=logits, temperature=[1.0, *temperatures],
         hard_weight=[1.0] + [hard_weight] * len(temperatures), frames=every,
         seed=seed, device=device, precision=precision,
-        observe=lambda p: accuracies(p, picked), checkpoint=checkpoint, label=label,
+        observe=lambda p: tested(p, picked), checkpoint=checkpoint, label=label,
     )  # fmt: skip
-    final = accuracies(population, {name: index.to(device) for name, index in chosen.items()}).cpu()
-    result = dict(zip(chosen, final, strict=True)) | {"curve": training.observed, "seconds": training.seconds}
+    final = tested(population, {name: index.to(device) for name, index in chosen.items()})[0].cpu()
+    curve, doubt = training.observed.unbind(1)
+    result = dict(zip(chosen, final, strict=True)) | {"curve": curve, "doubt": doubt, "seconds": training.seconds}
     if "weights" in keep:
         result["weights"] = inference.weights_of(population)
     return result
@@ -371,12 +374,16 @@ def spread(index: torch.Tensor, count: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def accuracy(
+def quality(
     population: Population, inputs: Windows, labels: torch.Tensor, index: torch.Tensor, precision
 ) -> torch.Tensor:
-    """Per cent (M,) of the frames `index` whose state is found."""
-    right = torch.zeros(len(population), device=labels.device)
+    """Per cent of the frames `index` whose state is found, and their mean cross-entropy in nats: (2, M)."""
+    found = torch.zeros(2, len(population), device=labels.device)
     for part in index.split(PREDICTION_BATCH):
         with torch.autocast(labels.device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
-            right += (population(inputs(part)).argmax(-1) == labels[part]).sum(1)
-    return 100 * right / len(index)
+            logits = population(inputs(part))
+        right = logits.argmax(-1) == labels[part]
+        wanted = labels[part].expand(len(logits), -1)
+        losses = F.cross_entropy(logits.float().transpose(1, 2), wanted, reduction="none")
+        found += torch.stack([100 * right.float(), losses]).sum(-1)
+    return found / len(index)

@@ -7,9 +7,11 @@ import tempfile
 import urllib.request
 import wave
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -73,15 +75,30 @@ class Corpus:
         return replace(self, waves=waves, words=words, speakers=speakers, official_test=self.official_test[kept])
 
     def head(self, speakers: int, recordings: int) -> "Corpus":
-        """The first recordings of every word of the first speakers, for a smoke run: no longer the real thing."""
-        first = sorted(set(self.speakers))[:speakers]
+        """The first recordings of every word of the first speakers, for a smoke run: no longer the real thing.
+
+        Where speakers say a word less often, more speakers; every second one from the publisher's test part, where
+        that has speakers of its own.
+        """
         taken: dict[tuple[str, str], int] = {}
-        chosen = []
+        early = []
         for key in zip(self.speakers, self.words, strict=True):
             taken[key] = taken.get(key, 0) + 1
-            chosen.append(key[0] in first and taken[key] <= recordings)
-        part = self.where(chosen)
+            early.append(taken[key] <= recordings)
+        counts = Counter(speaker for speaker, kept in zip(self.speakers, early, strict=True) if kept)
+        wanted, first = speakers * recordings * len(set(self.words)), set()
+        for speaker in self.in_turn():
+            if len(first) >= speakers and sum(counts[s] for s in first) >= wanted:
+                break
+            first.add(speaker)
+        part = self.where([kept and speaker in first for speaker, kept in zip(self.speakers, early, strict=True)])
         return replace(part, name=f"{self.name}-slice", real=False, origin=f"a slice of {self.origin}")
+
+    def in_turn(self) -> list[str]:
+        """The speakers by name; those with and those without recordings in the test part in turn."""
+        tested = {speaker for speaker, test in zip(self.speakers, self.official_test.tolist(), strict=True) if test}
+        parts = sorted(set(self.speakers) - tested), sorted(tested)
+        return [speaker for pair in zip_longest(*parts) for speaker in pair if speaker is not None]
 
 
 def describe(corpus: Corpus | Dataset) -> str:

@@ -1,6 +1,8 @@
 """What every notebook does at its start and at its end."""
 
 import inspect
+import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ from kdrep.training import dtype_name, faster_precision
 
 STAMP = "stand-in data: nothing here\nmay be compared with the paper"
 MOST_FIGURES = 6  # of a claim, in the table at the beginning
+PRECISIONS = {dtype_name(dtype): dtype for dtype in (torch.float32, torch.bfloat16)}
 
 
 @dataclass
@@ -118,6 +121,12 @@ class Run:
         """Whether something stood in for data, so that nothing may be compared with the paper."""
         return not all(dataset.real for dataset in self.datasets.values())
 
+    def paper(self, claim: str, arm: str, quantity: str) -> float:
+        """A published figure, for tables and figures: NaN, which is not drawn, where there is none, or where something
+        stood in for data."""
+        figure = None if self.stands_in else papers.published(claim, arm, quantity)
+        return math.nan if figure is None else figure
+
     def published(self, claim: str, arm: str, quantity: str) -> str:
         """A published figure, for prose."""
         return "not compared" if self.stands_in else number(papers.published(claim, arm, quantity))
@@ -165,9 +174,10 @@ def begin(
     no other notebook has: a run in which they differ from the notebook's defaults is another run."""
     profile, device = choose_profile(profile, device), choose_device(device)
     torch.set_float32_matmul_precision("highest")
-    precision = faster_precision(device)
+    folder = runs.run_folder(results_dir, profile)
+    precision = choose_precision(folder, device)
     run = Run(
-        notebook, profile, device, precision, runs.run_folder(results_dir, profile), data_dir,
+        notebook, profile, device, precision, folder, data_dir,
         settings(notebook, profile, seeds), notebook_code(notebook), *runs.git_state(),
         {"profile": profile, "seeds": seeds, "device": device} | own,
     )  # fmt: skip
@@ -178,6 +188,19 @@ def begin(
     if profile == "smoke":
         display(Markdown("> **Smoke profile:** tiny nets, a slice of the data. Every cell runs; nothing is a result."))
     return run
+
+
+def choose_precision(folder: Path, device: str) -> torch.dtype:
+    """What $KDREP_PRECISION says, else what the run in this folder began with on this device, else the faster one.
+
+    Raises ValueError for what is neither float32 nor bfloat16.
+    """
+    asked = os.environ.get("KDREP_PRECISION")
+    if asked is not None and asked not in PRECISIONS:
+        raise ValueError(f"KDREP_PRECISION: must be one of {', '.join(PRECISIONS)}, not {asked!r}")
+    begun = {fact["precision"] for fact in runs.read_facts(folder).values() if fact["device"] == device}
+    known = asked or (begun.pop() if len(begun) == 1 else None)
+    return PRECISIONS[known] if known else faster_precision(device)
 
 
 def claims_table(notebook: str) -> Styler:

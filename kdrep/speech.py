@@ -28,7 +28,7 @@ MELS, HOP_MS, WINDOW_MS = 40, 10, 25
 BEFORE, AFTER = 20, 5  # frames of context: 26 in all, the 21st is classified
 FLOOR = 1e-8  # of an utterance's loudest filter output: 80 dB
 CEPSTRA = 13
-LONGEST = 7  # words of a connected string
+STRINGS = 3, 7  # words of a connected string, at least and at most
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Utterances:
 
 @lru_cache
 def filterbank(rate: int) -> MelSpectrogram:
-    """25 ms windows every 10 ms, power, 40 mel filters; frames are not padded at the ends."""
+    """25 ms windows every 10 ms, power, 40 mel filters; what lies beyond the ends is mirrored."""
     window = rate * WINDOW_MS // 1000
     return MelSpectrogram(
         rate, n_fft=2 ** math.ceil(math.log2(2 * window)), win_length=window, hop_length=rate * HOP_MS // 1000,

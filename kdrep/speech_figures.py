@@ -65,7 +65,8 @@ def ensemble_size(accuracy: np.ndarray, baseline: np.ndarray, published: float) 
     lines = axis.plot(range(1, gain.shape[1] + 1), gain.T, color="0.75", linewidth=0.8)
     lines[0].set_label("one speaker")
     bands(axis, range(1, gain.shape[1] + 1), {"mean over speakers, 95 % interval": gain})
-    axis.axhline(published, color="0.35", linestyle=":", label="the paper: ten members")
+    if np.isfinite(published):
+        axis.axhline(published, color="0.35", linestyle=":", label="the paper: ten members")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set(xlabel="members of the ensemble", ylabel="gain in frame accuracy, points")
     axis.legend()
@@ -80,12 +81,9 @@ def kept(
     bands(axis, temperatures, {"distilled, mean over speakers": gains})
     axis.axhline(ensemble, color=SHADES[1], linestyle="--", label="the ensemble")
     axis.axhline(control, color="0.5", linestyle="-.", label="labels alone, as many steps")
-    axis.axhline(
-        ensemble * published,
-        color="0.35",
-        linestyle=":",
-        label=f"{100 * published:.0f} % of the ensemble's, as published",
-    )
+    if np.isfinite(published):
+        as_published = f"{100 * published:.0f} % of the ensemble's, as published"
+        axis.axhline(ensemble * published, color="0.35", linestyle=":", label=as_published)
     log_axis(axis, temperatures)
     axis.set(xlabel="temperature T", ylabel="gain in frame accuracy, points")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
@@ -100,6 +98,8 @@ def part_curves(shares: Sequence[float], curves: Mapping[str, np.ndarray], label
     bands(axis, shares, curves)
     log_axis(axis, shares)
     for share, value, caption, side in published or ():
+        if not np.isfinite(value):
+            continue
         axis.plot(share, value, "x", color="0.35", markersize=8, markeredgewidth=2)
         shift, ha = (-7, "right") if side == "left" else (7, "left")
         axis.annotate(caption, (share, value), xytext=(shift, -3), textcoords="offset points", ha=ha, fontsize=8)
@@ -108,18 +108,22 @@ def part_curves(shares: Sequence[float], curves: Mapping[str, np.ndarray], label
     return figure
 
 
-def learning_curves(
-    curves: Mapping[str, Sequence[np.ndarray]], label: str, parts: Sequence[str] = ("training frames", "test frames")
-) -> plt.Figure:
-    """Accuracies (seeds, epochs) over epochs, one for each of the parts, a panel an arm; bands are the range."""
-    figure, axes = plt.subplots(1, len(curves), figsize=(4.6 * len(curves), 3.6), sharey=True)
-    for axis, (name, measured) in zip(np.atleast_1d(axes), curves.items(), strict=True):
-        for i, (part, values) in enumerate(zip(parts, measured, strict=True)):
-            epochs = range(1, values.shape[1] + 1)
-            axis.plot(epochs, values.mean(0), color=SHADES[i], linestyle=LINES[i], label=part)
-            axis.fill_between(epochs, values.min(0), values.max(0), color=SHADES[i], alpha=0.15, linewidth=0)
-        axis.set(title=name, xlabel="epoch")
+def learning_curves(rows: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]) -> plt.Figure:
+    """Curves (seeds, epochs) over epochs: a row of panels for each quantity, a panel for each of its arms, a line for
+    each of an arm's parts; bands are the range over seeds."""
+    columns = max(map(len, rows.values()))
+    size = dict(figsize=(max(5.0, 4.6 * columns), 3.0 * len(rows) + 0.6), sharex="col", sharey="row", squeeze=False)
+    figure, grid = plt.subplots(len(rows), columns, **size)
+    for axes, (label, panels) in zip(grid, rows.items(), strict=True):
+        axes[0].set_ylabel(label)
+        for axis, (name, lines) in zip(axes, panels.items(), strict=True):
+            axis.set_title(name)
+            for i, (part, values) in enumerate(lines.items()):
+                epochs = range(1, values.shape[1] + 1)
+                axis.plot(epochs, values.mean(0), color=SHADES[i], linestyle=LINES[i], label=part)
+                axis.fill_between(epochs, values.min(0), values.max(0), color=SHADES[i], alpha=0.15, linewidth=0)
+    for axis in grid[-1]:
+        axis.set_xlabel("epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    np.atleast_1d(axes)[0].set_ylabel(label)
-    np.atleast_1d(axes)[0].legend(fontsize=8)
+    grid[0, 0].legend(fontsize=8)
     return figure

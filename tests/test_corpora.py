@@ -2,14 +2,17 @@
 
 import os
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from kdrep import acoustic, corpora
 from kdrep.data import DataError
 from kdrep.lexicon import DIGITS
+from kdrep.training import Recipe
 
 
 def write(path, samples, rate=8000, channels=1, width=2):
@@ -88,6 +91,32 @@ def test_a_slice_is_no_longer_the_real_thing():
     assert len(part) == 20
     assert not part.real
     assert part.name.endswith("-slice")
+
+
+def test_a_slice_takes_more_speakers_where_they_say_little():
+    whole = corpora.synthetic_digits(speakers=5, takes=2)
+    tested = torch.tensor([speaker == "voice3" for speaker in whole.speakers])
+    part = replace(whole, official_test=tested).head(2, 3)
+    assert set(part.speakers) == {"voice0", "voice3", "voice1"}
+    assert len(part) == 60
+    assert part.official_test.sum() == 20
+
+
+def test_speech_commands_from_the_archive_to_a_net(tmp_path):
+    root, spoken = tmp_path / corpora.COMMANDS, corpora.synthetic_digits(speakers=4, takes=10)
+    listed = []
+    for i, (samples, word, speaker) in enumerate(zip(spoken.waves, spoken.words, spoken.speakers, strict=True)):
+        name = f"{word}/{speaker[-1]}a_nohash_{i}.wav"
+        write(root / name, samples.numpy(), rate=spoken.rate)
+        listed += [name] if speaker == "voice2" else []
+    (root / "testing_list.txt").write_text("\n".join(listed))
+    corpus = corpora.load_speech_commands(tmp_path).head(3, 10)
+    test = acoustic.conditions(corpus)["official split"]
+    assert {s for s, tested in zip(corpus.speakers, test.tolist(), strict=True) if tested} == {"2a"}
+    task = acoustic.make_task(corpus, test, acoustic.align_corpus(corpus, test))
+    recipe, frames = Recipe(epochs=1, batch_size=64), acoustic.part_of(task, 0.2, 0)
+    result = acoustic.learn_from_part(task, recipe, frames=frames, width=8, depth=1)
+    assert 0 <= float(result["test"]) <= 100
 
 
 def test_speech_commands_in_its_own_layout(tmp_path):
