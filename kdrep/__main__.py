@@ -36,6 +36,10 @@ def parser() -> argparse.ArgumentParser:
         choices=["auto", "cpu", "cuda"],
         help="where to compute (default: the GPU if there is one)",
     )
+    run.add_argument(
+        "--precision", choices=["float32", "bfloat16"],
+        help="what products are computed in (default: $KDREP_PRECISION, what the run began with, or the faster one)",
+    )  # fmt: skip
     run.add_argument("--name", help="name of the run (default: the profile's name)")
     run.add_argument("--fresh", action="store_true", help="delete what an earlier run of this name has computed")
     run.add_argument(
@@ -88,6 +92,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on where this one stopped", file=sys.stderr)
         return 130
+    except ModuleNotFoundError as error:
+        remedy = "run `make setup`, then `make doctor`, `make reproduce` or `.venv/bin/python -m kdrep`"
+        print(f"error: {error.name} is not installed for {sys.executable}: {remedy}", file=sys.stderr)
+        return 2
     except (ValueError, RuntimeError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -101,6 +109,8 @@ def reproduce(options) -> int:
         os.environ["KDREP_DATA"] = str(Path(options.data_dir).resolve())
     if options.scheduler:
         os.environ["KDREP_SCHEDULER"] = options.scheduler
+    if options.precision:
+        os.environ["KDREP_PRECISION"] = options.precision
     return runner.reproduce(
         options.notebooks,
         options.profile,

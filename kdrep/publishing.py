@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from kdrep import papers, runs
@@ -100,9 +101,11 @@ def objections(folder: Path) -> list[str]:
     stand_ins = [name for fact in facts.values() for name, d in fact["datasets"].items() if not d["real"]]
     if stand_ins or stands_in(rows):
         names = ", ".join(sorted(set(stand_ins)))
-        found.append(f"stand-in data: {names}; get the real data (`python -m kdrep data`) and run again")
-    if any(fact["dirty"] for fact in facts.values()):
+        found.append(f"stand-in data: {names}; get the real data (`make data`) and run again")
+    if any(fact["dirty"] and fact["commit"] for fact in facts.values()):
         found.append("the working tree was dirty: commit, then run again")
+    if not all(fact["commit"] for fact in facts.values()):
+        found.append("its commit is not known, for it was made outside a git checkout: run it in a clone")
     for notebook, fact in facts.items():
         found += notebook_objections(folder, notebook, fact)
     found += incomplete(facts, profiles[0] if profiles else "")
@@ -132,18 +135,33 @@ def notebook_objections(folder: Path, notebook: str, fact: dict) -> list[str]:
     path = folder / "notebooks" / f"{notebook}.ipynb"
     if fact["code"] != notebook_code(notebook):
         found.append(f"rows of {notebook} are older than the code they depend on: run it again")
+    if fact["parameters"].get("seeds") is not None:
+        found.append(f"{notebook} had seeds of its own, not its profile's: run it again without `seeds`")
     if not path.exists():
         found.append(f"the executed notebook {runs.shown(path)} is missing")
+    elif has_failed(path):
+        found.append(f"{runs.shown(path)} holds a cell that failed, or was not executed to its end")
     else:
-        if has_failed(path):
-            found.append(f"{runs.shown(path)} holds a cell that failed, or was not executed to its end")
-        elif len(as_published(path.read_text())) > NOTEBOOK_LIMIT:
+        text = path.read_text()
+        if len(as_published(text)) > NOTEBOOK_LIMIT:
             found.append(f"{runs.shown(path)} is larger than {NOTEBOOK_LIMIT:,} bytes")
+        if not wrote(text, fact):
+            found.append(f"rows of {notebook} are not those of {runs.shown(path)}: run it again, by `make reproduce`")
     for name in fact["figures"]:
         figure = folder / "figures" / name
         if not figure.exists() or figure.stat().st_size == 0:
             found.append(f"the figure {runs.shown(figure)} is missing")
     return found
+
+
+def wrote(executed: str, fact: dict) -> bool:
+    """Whether an executed notebook's text is that of the execution which a part's facts come from."""
+    papermill = json.loads(executed)["metadata"].get("papermill", {})
+    times = papermill.get("start_time", ""), fact["finished"], papermill.get("end_time", "")
+    if not all(times):
+        return False
+    start, finished, end = map(datetime.fromisoformat, times)
+    return start <= finished + timedelta(seconds=1) and finished <= end + timedelta(seconds=1)
 
 
 def has_failed(path: Path) -> bool:

@@ -123,7 +123,7 @@ def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
         met = value > 0 and abs(math.log10(value / published)) <= 0.5
         return verdict_of(met), f"{text} (published {number(published)}; a factor of {10**0.5:.1f} allowed)"
     if need.kind == "at least":
-        return verdict_of(value >= need.bound), f"{text} (at least {number(need.bound, EXACT)})"
+        return verdict_of(value >= need.bound), f"{text} (at least {number(need.bound, 12)})"
     if need.kind == "scale":
         return "met" if value >= need.bound else "too small", f"{text} (at least {number(need.bound)})"
     if need.kind == "at most":

@@ -14,6 +14,7 @@ import torch
 
 from kdrep.results import COLUMNS, ROOT, read_rows, scorecard, with_verdicts, write_aside
 
+PACKED = ROOT / ".packed"
 WRITTEN = {"notebooks", "figures", "parts", "stages", "rows.csv", "scorecard.csv", "run.json"}
 PACKAGES = ("torch", "torchvision", "torchaudio", "numpy", "pandas", "scipy", "scikit-learn", "papermill", "nbval")
 
@@ -49,9 +50,14 @@ def write_part(folder: Path, notebook: str, rows: list[dict], facts: dict) -> No
     compile_run(folder)
 
 
+def read_facts(folder: Path) -> dict[str, dict]:
+    """What is known about the execution of every notebook that has finished in a run."""
+    return {p.stem: json.loads(p.read_text()) for p in sorted((folder / "parts").glob("*.json"))}
+
+
 def read_parts(folder: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
     """All rows of a run, verdicts filled in, and the facts of every notebook that has finished in it."""
-    facts = {p.stem: json.loads(p.read_text()) for p in sorted((folder / "parts").glob("*.json"))}
+    facts = read_facts(folder)
     tables = [read_rows(p) for p in sorted((folder / "parts").glob("*.csv"))]
     tables = [table for table in tables if len(table)]
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
@@ -83,7 +89,8 @@ def summary(facts: dict[str, dict]) -> dict:
 
 
 def git_state() -> tuple[str | None, bool]:
-    """The commit of the working tree and whether the tree differs from it; (None, True) outside git."""
+    """The commit of the working tree and whether the tree differs from it; without git the commit that tools/full.sh
+    packed, if it did; else (None, True)."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
@@ -91,7 +98,7 @@ def git_state() -> tuple[str | None, bool]:
     try:
         return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
     except (OSError, subprocess.CalledProcessError):
-        return None, True
+        return (PACKED.read_text().strip(), False) if PACKED.exists() else (None, True)
 
 
 def versions() -> dict[str, str]:

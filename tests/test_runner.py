@@ -8,7 +8,7 @@ import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
-from kdrep import __main__, doctor, publishing, results, runner, runs
+from kdrep import __main__, doctor, notebook, publishing, results, runner, runs
 from kdrep.profiles import choose_profile
 
 START = """
@@ -172,6 +172,38 @@ def test_folders_in_the_environment_are_those_of_the_shell(monkeypatch, tmp_path
     assert runs.run_folder(None, "smoke") == tmp_path / "mine"
 
 
+def test_the_precision_is_asked_for_or_kept(monkeypatch, tmp_path):
+    monkeypatch.setattr(notebook, "faster_precision", lambda device: torch.bfloat16)
+    assert notebook.choose_precision(tmp_path, "cpu") == torch.bfloat16
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "01_mnist.json").write_text('{"precision": "float32", "device": "cpu"}')
+    assert notebook.choose_precision(tmp_path, "cpu") == torch.float32
+    assert notebook.choose_precision(tmp_path, "cuda") == torch.bfloat16
+    monkeypatch.setenv("KDREP_PRECISION", "bfloat16")
+    assert notebook.choose_precision(tmp_path, "cpu") == torch.bfloat16
+    monkeypatch.setenv("KDREP_PRECISION", "float16")
+    with pytest.raises(ValueError, match="KDREP_PRECISION: must be one of float32, bfloat16, not 'float16'"):
+        notebook.choose_precision(tmp_path, "cpu")
+
+
+def test_a_missing_package_is_named_with_the_remedy(monkeypatch, capsys):
+    def lacking(options):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(__main__, "doctor", lacking)
+    assert __main__.main(["doctor"]) == 2
+    assert "torch is not installed for" in (said := capsys.readouterr().err)
+    assert "make setup" in said
+
+
+def test_without_git_the_packed_commit_is_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "ROOT", tmp_path)
+    monkeypatch.setattr(runs, "PACKED", tmp_path / ".packed")
+    assert runs.git_state() == (None, True)
+    (tmp_path / ".packed").write_text("0123abcd\n")
+    assert runs.git_state() == ("0123abcd", False)
+
+
 def test_notebooks_are_chosen_by_name_or_number():
     assert runner.choose_notebooks(["01_mnist", "00"]) == ["00_distillation", "01_mnist"]
     assert runner.choose_notebooks([])[-1] == "06_scorecard"
@@ -202,6 +234,9 @@ def test_errors_say_what_to_do(words, message, capsys):
     assert message in capsys.readouterr().err
 
 
+EXECUTED = {"start_time": "2026-01-01T00:00:20.5+00:00", "end_time": "2026-01-01T00:00:59.9+00:00"}
+
+
 @pytest.fixture
 def good_run(tmp_path, monkeypatch):
     """A run of one notebook and the scorecard that nothing speaks against."""
@@ -209,8 +244,8 @@ def good_run(tmp_path, monkeypatch):
     code = results.notebook_code("01_mnist")
     rest = dict(seeds=3, dataset="mnist", profile="quick", device="cpu", seconds=1.0, code=code)
     facts = dict.fromkeys(("command", "commit", "versions", "machine", "device"), "x") | dict(
-        profile="quick", parameters={}, precision="float32", seconds=1.0, stage_seconds=1.0, finished="2026",
-        dirty=False,
+        profile="quick", parameters={}, precision="float32", seconds=1.0, stage_seconds=1.0,
+        finished="2026-01-01T00:00:30+00:00", dirty=False,
         datasets={"mnist": {"real": True}}, figures=["01_mnist-errors.png"], code=code,
     )  # fmt: skip
     runs.write_part(
@@ -224,13 +259,14 @@ def good_run(tmp_path, monkeypatch):
     outputs += [{"output_type": "display_data", "data": {publishing.PROGRESS_BAR: {}, "text/plain": "100 %"}}]
     executed = {
         "cells": [{"cell_type": "code", "source": "", "outputs": outputs}],
-        "metadata": {"papermill": {"input_path": "/somewhere/a.ipynb"}},
+        "metadata": {"papermill": {"input_path": "/somewhere/a.ipynb"} | EXECUTED},
         "nbformat": 4,
         "nbformat_minor": 5,
     }
     for name in ("01_mnist", "06_scorecard"):
         (folder / "notebooks" / f"{name}.ipynb").write_text(json.dumps(executed))
-    card = facts | dict(finished="2027", datasets={}, figures=[], code=results.notebook_code("06_scorecard"))
+    card = facts | dict(finished="2026-01-01T00:00:50+00:00", datasets={}, figures=[])
+    card |= dict(code=results.notebook_code("06_scorecard"))
     runs.write_part(folder, "06_scorecard", [], card)
     house = tmp_path / "house"
     (house / "results" / "quick").mkdir(parents=True)
@@ -280,6 +316,9 @@ def test_a_run_takes_over_what_is_published_and_up_to_date(good_run, tmp_path, m
     ("spoil", "message"),
     [
         (dict(dirty=True), "working tree was dirty"),
+        (dict(dirty=True, commit=None), "its commit is not known"),
+        (dict(parameters={"seeds": 1}), "01_mnist had seeds of its own"),
+        (dict(finished="2026-01-01T00:00:10+00:00"), "rows of 01_mnist are not those of"),
         (dict(datasets={"embedded-digits": {"real": False}}), "stand-in data: embedded-digits"),
         (dict(code="older"), "rows of 01_mnist are older"),
         (dict(profile="smoke"), "only quick and full"),
@@ -323,5 +362,6 @@ def test_publish_refuses_what_is_missing_or_failed(good_run):
     large = [{"output_type": "stream", "text": "x" * publishing.NOTEBOOK_LIMIT}]
     executed.write_text(json.dumps({"cells": [{"outputs": large}], "metadata": {}}))
     assert any("larger than" in text for text in publishing.objections(good_run))
+    assert any("rows of 01_mnist are not those of" in text for text in publishing.objections(good_run))
     shutil.rmtree(executed.parent)
     assert any("executed notebook" in text for text in publishing.objections(good_run))

@@ -30,7 +30,12 @@ find_set() {  # where one of these forms of a data set lies, if anywhere
 pack() {
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
+    if [ -n "$(git status --porcelain)" ]; then
+        echo "the working tree is dirty, and what is packed is the last commit: commit first" >&2
+        exit 1
+    fi
     git clone --quiet --depth 1 "file://$PWD" "$work/kdrep"
+    git rev-parse HEAD > "$work/kdrep/.packed"  # for a machine without git
     for forms in MNIST fsdd "cifar10 cifar-10-batches-py" "cifar100 cifar-100-python" svhn; do
         found=$(find_set $forms)
         if [ -n "$found" ]; then cp -rL "$found" "$work/kdrep/data/"
@@ -48,7 +53,8 @@ pack() {
     )
     # torch and what comes with it are there already, and too large to carry.
     rm -f "$work"/kdrep/.wheels/{torch,nvidia,triton}*.whl
-    tar -cf "$file" -C "$work" kdrep
+    # Of root's: git trusts no tree that belongs to somebody else.
+    tar -cf "$file" --owner=0 --group=0 --numeric-owner -C "$work" kdrep
     du -h "$file"
 }
 
