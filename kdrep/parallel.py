@@ -6,9 +6,11 @@ import multiprocessing.connection
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +23,8 @@ try:
     import resource
 except ImportError:  # Windows
     resource = None
+
+AHEAD = 2  # jobs a worker, of those that a scheduler holds: one that runs and the next
 
 
 class Job(NamedTuple):
@@ -111,16 +115,29 @@ def submit(jobs: Mapping[Path, Job], scheduler: str) -> None:
     except ImportError as error:
         raise RuntimeError("a scheduler needs dask.distributed: pip install 'kdrep[cluster]'") from error
     with Client(scheduler, timeout=30) as client:
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
         # A worker with a GPU is started with `--resources GPU=1` and then takes one job at a time.
-        gpu = any("GPU" in w.get("resources", {}) for w in client.scheduler_info(n_workers=-1)["workers"].values())
+        gpu = any("GPU" in worker.get("resources", {}) for worker in workers)
         options = dict(pure=False, resources={"GPU": 1} if gpu else None)
-        # Every job carries its own data: what is scattered once is lost with the worker that holds it.
-        futures = {client.submit(compute, *job, None, **options): path for path, job in jobs.items()}
-        failed = []
-        for future in as_completed(futures):
-            if future.status == "finished":
-                save(future.result(), futures[future])
-            else:
-                failed.append(future)
+        waiting, futures, failed = iter(jobs.items()), {}, []
+
+        def submit_some(count: int) -> list:
+            """Give so many more jobs to the scheduler."""
+            some = {client.submit(compute, *job, None, **options): path for path, job in islice(waiting, count)}
+            futures.update(some)
+            return list(some)
+
+        with warnings.catch_warnings():
+            # Every job carries its own data: what is scattered once is lost with the worker that holds it.
+            warnings.filterwarnings("ignore", "Sending large graph")
+            # The scheduler holds the data of a few jobs at a time: one that is done makes room for the next.
+            running = as_completed(submit_some(AHEAD * max(1, len(workers))))
+            for future in running:
+                path = futures.pop(future)
+                if future.status == "finished":
+                    save(future.result(), path)
+                else:
+                    failed.append(future)
+                running.update(submit_some(1))
         for future in failed:
             future.result()  # raises what went wrong
