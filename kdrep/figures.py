@@ -59,13 +59,14 @@ def arms(
 ) -> plt.Figure:  # fmt: skip
     """Every seed of every arm as a dot, the mean with its interval, and the paper's figure as a dotted mark."""
     figure, axis = plt.subplots(figsize=(7.5, 0.8 + 0.55 * len(values)))
+    published = {arm: value for arm, value in (published or {}).items() if np.isfinite(value)}
     for i, (arm, seeds) in enumerate(values.items()):
         interval = mean_interval(seeds)
         axis.plot(seeds, [i - 0.2] * len(seeds), "o", color="0.6", markersize=4)
         if np.isfinite(interval.low):
             axis.plot([interval.low, interval.high], [i, i], color=SHADES[0], linewidth=2)
         axis.plot(interval.value, i, "s", color=SHADES[0], markersize=7)
-        if published and arm in published:
+        if arm in published:
             axis.plot([published[arm]] * 2, [i - 0.38, i + 0.38], **PAPER)
     axis.set_yticks(range(len(values)), [f"{arm}: {np.mean(seeds):.4g}" for arm, seeds in values.items()])
     axis.set_ylim(len(values) - 0.4, -0.6)
@@ -165,10 +166,10 @@ def bias_sweep(recovery, label: str, published: Sequence[tuple[float, float]]) -
     shifts = np.asarray(recovery.shifts)
     axis.plot(shifts, curve.T, color="0.75", linewidth=0.8)
     axis.plot(shifts, curve.mean(0), color=SHADES[0], label="mean of the seeds")
-    axis.axvline(published[-1][0], label=f"the paper's shift, {published[-1][0]:g}", **PAPER)
-    axis.plot(
-        *zip(*published, strict=True), "x", color="0.35", markersize=8, markeredgewidth=2, label="the paper's errors"
-    )
+    if np.isfinite(published).all():
+        axis.axvline(published[-1][0], label=f"the paper's shift, {published[-1][0]:g}", **PAPER)
+        style = dict(color="0.35", markersize=8, markeredgewidth=2)
+        axis.plot(*zip(*published, strict=True), "x", label="the paper's errors", **style)
     for i, (choice, measured) in enumerate(recovery.chosen.items()):
         at = float(np.mean(measured["shift"]))
         size = 5 + 2 * i  # choices that agree lie on one another
@@ -215,6 +216,7 @@ def digit_bars(image, probabilities, temperature: float) -> plt.Figure:
     left.set_axis_off()
     right.bar(range(10), probabilities, color=SHADES[0])
     right.set(xticks=range(10), ylim=(0, 1), xlabel="class", ylabel="probability", title=f"T = {temperature:g}")
+    plt.close(figure)  # left open, a slider shows it twice
     return figure
 
 

@@ -17,6 +17,7 @@ def recipes(
     """Every arm of every recipe: seeds as dots, geometric means with intervals (for one seed at chance would carry an
     arithmetic one away), the paper's figures and our teacher's."""
     arms = list(next(iter(found.values())))
+    published = {arm: value for arm, value in published.items() if np.isfinite(value)}
     figure, axis = plt.subplots(figsize=(8, 1 + 0.75 * len(arms)))
     for i, (kind, values) in enumerate(found.items()):
         for row, arm in enumerate(arms):

@@ -49,7 +49,7 @@ def gains(values: Mapping[str, Interval], label: str, published: float | None = 
         axis.plot(interval.value, i, "s", color=SHADES[0], markersize=7)
         axis.annotate(f"{interval.value:+.2f}", (interval.value, i), xytext=(0, 7), textcoords="offset points",
                       ha="center", fontsize=8)  # fmt: skip
-    if published is not None:
+    if published is not None and np.isfinite(published):
         label_ = "the paper's relative gain, at this generalist's accuracy"
         axis.plot([published] * 2, [-0.45, 0.45], label=label_, **PAPER)
         figure.legend(loc="outside upper right", fontsize=8)
