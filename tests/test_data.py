@@ -1,7 +1,8 @@
 """The data layer: real, damaged, missing, and stood in for."""
 
 import gzip
-import shutil
+import hashlib
+import json
 import struct
 import subprocess
 import sys
@@ -25,13 +26,17 @@ def write_idx(folder, name, shape, content=None, *, compress=False):
 
 
 @pytest.fixture
-def copy(tmp_path, mnist):
-    """A copy of the real MNIST that a test may damage."""
-    for folder in data.folders():
-        if data.source(folder, "t10k-labels-idx1-ubyte"):
-            shutil.copytree(folder / "MNIST", tmp_path / "MNIST")
-            return tmp_path
-    raise AssertionError("mnist was loaded, but from nowhere")
+def made(tmp_path, monkeypatch):
+    """Made-up files of MNIST, with their own checksums as the published ones, that a test may damage."""
+    for name in data.MNIST_MD5:
+        shape = (40, 28, 28) if "images" in name else (40,)
+        most = 256 if "images" in name else 10
+        values = torch.randint(most, shape, generator=torch.Generator().manual_seed(len(name)), dtype=torch.uint8)
+        write_idx(tmp_path, name, shape, values.numpy().tobytes())
+    raw = tmp_path / "MNIST" / "raw"
+    sums = {name: hashlib.md5((raw / name).read_bytes()).hexdigest() for name in data.MNIST_MD5}
+    monkeypatch.setattr(data, "MNIST_MD5", sums)
+    return tmp_path
 
 
 def test_real_mnist_is_whole(mnist):
@@ -40,21 +45,23 @@ def test_real_mnist_is_whole(mnist):
     assert mnist.test_labels.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
 
-def test_gzipped_files_do_as_well(copy):
-    for path in (copy / "MNIST" / "raw").iterdir():
-        if path.suffix != ".gz" and path.with_name(path.name + ".gz").exists():
-            path.unlink()
-    assert data.load_mnist(copy, download=False).real
+def test_gzipped_files_do_as_well(made):
+    plain = data.load_mnist(made, download=False)
+    for path in list((made / "MNIST" / "raw").iterdir()):
+        path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    packed = data.load_mnist(made, download=False)
+    assert packed.real
+    assert packed.checksum == plain.checksum
 
 
 @pytest.mark.parametrize(
     "damage",
     ["truncated", "cut in its header", "one bit", "empty", "bad gzip", "damaged gzip", "missing", "wrong shape"],
 )
-def test_damaged_files_are_refused_by_name(copy, damage):
-    raw = copy / "MNIST" / "raw"
+def test_damaged_files_are_refused_by_name(made, damage):
+    raw = made / "MNIST" / "raw"
     path = raw / "t10k-images-idx3-ubyte"
-    path.with_name(path.name + ".gz").unlink(missing_ok=True)
     content = bytearray(path.read_bytes())
     if damage == "truncated":
         path.write_bytes(content[:-100])
@@ -78,10 +85,10 @@ def test_damaged_files_are_refused_by_name(copy, damage):
     elif damage == "missing":
         path.unlink()
     else:
-        write_idx(copy, path.name, (10, 28, 28))
+        write_idx(made, path.name, (10, 28, 28))
     before = {p.name: p.read_bytes() for p in raw.iterdir()}
     with pytest.raises(data.DataError, match="t10k-images-idx3-ubyte") as caught:
-        data.load_mnist(copy)
+        data.load_mnist(made)
     assert "python -m kdrep data" in str(caught.value)
     assert {p.name: p.read_bytes() for p in raw.iterdir()} == before
 
@@ -107,19 +114,20 @@ def test_offline_the_stand_in_is_announced(tmp_path, monkeypatch):
 
 
 DOWNLOADER = """
-import shutil, sys
+import json, shutil, sys
 from kdrep import data
+data.MNIST_MD5 = json.loads(sys.argv[3])
 data.MNIST = lambda folder, download: shutil.copytree(sys.argv[1], f"{folder}/MNIST")
 print(data.load_mnist(sys.argv[2]).checksum)
 """
 
 
-def test_a_download_is_verified_and_renamed_by_two_at_once(tmp_path, copy, mnist, monkeypatch):
+def test_a_download_is_verified_and_renamed_by_two_at_once(tmp_path, made, monkeypatch):
     monkeypatch.delenv("KDREP_OFFLINE", raising=False)
     target = tmp_path / "target"
-    command = [sys.executable, "-c", DOWNLOADER, str(copy / "MNIST"), str(target)]
+    command = [sys.executable, "-c", DOWNLOADER, str(made / "MNIST"), str(target), json.dumps(data.MNIST_MD5)]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert {worker.communicate()[0].strip() for worker in workers} == {mnist.checksum}
+    assert {worker.communicate()[0].strip() for worker in workers} == {data.load_mnist(made).checksum}
     assert sorted(p.name for p in target.iterdir()) == ["MNIST"]
 
 

@@ -131,8 +131,20 @@ def test_early_stopping_keeps_the_epoch_with_fewest_errors_on_held_out_images(pi
         net = fitnets.make_net(pictures, STUDENT, 0, None, kept["weights"])
         said = fitnets.predict(net, pictures.train_images[held]).argmax(1)
         errors.append([int((said != p.train_labels[held]).sum()) for p in (pictures, damaged)])
-    assert errors[0][0] <= errors[1][0]
-    assert errors[1][1] <= errors[0][1]
+    assert errors[0][0] < errors[1][0]
+    assert errors[1][1] < errors[0][1]
+
+
+def test_stage_one_stops_by_held_out_images_alone(pictures, teacher):
+    table = fitnets.make_hints(pictures, layers=TEACHER, weights=teacher["weights"], layer=1)["hints"]
+    recipe = Recipe(epochs=4, batch_size=32, learning_rate=2e-3, patience=4)
+    common = dict(layers=STUDENT, guided=1, hint_shape=fitnets.hint_shape(pictures, TEACHER, 1))
+    away = table.clone()
+    away[fitnets.divided(pictures, recipe)[1]] = 0
+    # Hints of held-out images teach nothing; those of zero choose the epoch that still says little.
+    true, zero = (fitnets.train_hints(pictures, recipe, hints=own, **common) for own in (table, away))
+    assert torch.equal(true["losses"], zero["losses"])
+    assert not torch.equal(true["weights"]["linear.0.weight"], zero["weights"]["linear.0.weight"])
     with pytest.raises(ValueError, match="watch: the entropy is a teacher's"):
         fitnets.train_net(pictures, Recipe(1), layers=STUDENT, watch=True)
     with pytest.raises(ValueError, match="needs 12 training images"):

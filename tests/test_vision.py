@@ -1,8 +1,11 @@
 """Residual nets, crops, and CIFAR's layouts."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
+from scipy.io import savemat
 
 from kdrep import cifar, vision
 from kdrep.convnets import ResidualNet, load_weights
@@ -120,3 +123,25 @@ def test_the_stand_in_is_labelled(tmp_path):
     assert not dataset.real
     assert dataset.name == "embedded-textures-100"
     assert dataset.checksum == cifar.textures(100).checksum
+
+
+def test_svhn_is_found_where_torchvision_puts_it(tmp_path, monkeypatch):
+    assert cifar.find_svhn(tmp_path) is None
+    (tmp_path / "svhn").mkdir()
+    drawn, listed = {}, {}
+    for split, count in (("train", 20), ("test", 10)):
+        generator = np.random.default_rng(count)
+        images, labels = generator.integers(0, 256, (32, 32, 3, count), np.uint8), generator.permutation(count) % 10 + 1
+        path = tmp_path / "svhn" / f"{split}_32x32.mat"
+        savemat(path, {"X": images, "y": labels[:, None].astype(np.uint8)})
+        drawn[split], listed[split] = (images, labels), ["", path.name, hashlib.md5(path.read_bytes()).hexdigest()]
+    monkeypatch.setattr(cifar.SVHN, "split_list", listed)
+    found = cifar.find_svhn(tmp_path)
+    assert (found.name, found.real, len(found.train_labels), len(found.test_labels)) == ("svhn", True, 20, 10)
+    images, labels = drawn["test"]
+    for image, label in zip(found.test_images, found.test_labels.tolist(), strict=True):
+        (same,) = [i for i in range(10) if np.array_equal(images[..., i], image.numpy())]
+        assert labels[same] % 10 == label  # the publisher's 10 is a nought
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(DataError, match="svhn.*delete the folder"):
+        cifar.find_svhn(tmp_path)
