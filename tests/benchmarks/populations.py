@@ -6,6 +6,7 @@ Every case runs in a process of its own, so that its peak memory is its own.
 import multiprocessing
 import re
 import resource
+import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import torch
 from distillation import operations
+from matplotlib.ticker import NullFormatter
 
 from kdrep import figures
 from kdrep.augment import Jitter
@@ -28,22 +30,25 @@ from kdrep.training import Recipe, faster_precision, train
 STATUS = Path("/proc/self/status")
 WIDTHS, MEMBERS, BATCHES = (30, 100, 300, 800, 1200), (1, 3, 10, 30, 100), (32, 128, 512, 2048)
 LARGEST = 60e6  # weights of a population that a small machine should train
-STEPS, BATCH = 20, 128
+STEPS, BATCH, ROUNDS = 20, 128, 3
+IMAGES = (1_280, 5_120, 20_480, 81_920)
 ACOUSTIC = {"cpu": (1040, *[192] * 8, 99), "cuda": (1040, *[2560] * 8, 99)}  # of profiles quick and full
 TEACHER_TARGET, ENSEMBLE_TARGET = 50, 4  # per cent of the ceiling; ten acoustic models in so many times the time of one
 
 
 def step_seconds(nets: Sequence[torch.nn.Module], inputs: Callable, batch: int, recipe: dict, device: str) -> float:
-    """Seconds of one step of all nets, one after another, warm."""
+    """Seconds of one step of all nets, one after another, warm: medians of several rounds."""
     precision, examples = faster_precision(device), torch.arange(batch * STEPS, device=device)
     total = 0.0
     for net in nets:
         loss = DistillationLoss(len(net), None, examples % 10, hard_weight=1.0)
         options = dict(examples=examples, seed=0, precision=precision)
-        for count in (1, 2):  # the first epoch is the warm-up
+        rounds = []
+        for count in (1, *[2] * ROUNDS):  # the first epoch is the warm-up
             start = time.perf_counter()
             train(net.to(device), inputs, loss, Recipe(epochs=count, batch_size=batch, **recipe), **options)
-        total += (time.perf_counter() - start) / (2 * STEPS)
+            rounds.append((time.perf_counter() - start) / (count * STEPS))
+        total += statistics.median(rounds[1:])
     return total
 
 
@@ -56,6 +61,20 @@ def population_case(
     groups = [range(members)] if together else [[m] for m in range(members)]
     nets = (Population(sizes, seeds) for seeds in groups)
     return 1e3 * step_seconds(nets, lambda index, _: inputs[index], batch, {}, device), peak_memory(device)
+
+
+def epoch_case(images: int, device: str) -> tuple[float, float]:
+    """Milliseconds of one epoch of a net of 300 units over so many images, and peak memory in MB."""
+    drawn = torch.rand(images, 784).to(device, faster_precision(device))
+    examples, rounds = torch.arange(images, device=device), []
+    loss = DistillationLoss(1, None, examples % 10, hard_weight=1.0)
+    options = dict(examples=examples, seed=0, precision=faster_precision(device))
+    for _ in range(1 + ROUNDS):
+        start = time.perf_counter()
+        net = Population(mlp(300), [0]).to(device)
+        train(net, lambda index, _: drawn[index], loss, Recipe(epochs=1, batch_size=BATCH), **options)
+        rounds.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(rounds[1:]), peak_memory(device)
 
 
 def teacher_case(device: str) -> tuple[float, float]:
@@ -86,6 +105,11 @@ def peak_memory(device: str) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
+def idle_case(device: str) -> tuple[float, float]:
+    """No time, and the memory in MB of a process that has but imported everything."""
+    return 0.0, peak_memory(device)
+
+
 def alone(function: Callable, *arguments, copies: int = 1) -> list[tuple[float, float]]:
     """What a case gives in a fresh process, or in several at once."""
     with ProcessPoolExecutor(copies, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
@@ -105,7 +129,8 @@ def print_teacher(device: str) -> None:
 
 def print_populations(device: str) -> dict[tuple[int, int], float]:
     """Step times of populations and of the same nets one after another; those of the populations are returned."""
-    print(f"\nms a step of {BATCH} images: together (one after another), peak MB together")
+    ((_, idle),) = alone(idle_case, device)
+    print(f"\nms a step of {BATCH} images: together (one after another), peak MB together ({idle:.0f} before training)")
     print("members".rjust(8) + "".join(f"{f'{width} units':>28}" for width in WIDTHS))
     found = {}
     for members in MEMBERS:
@@ -115,7 +140,9 @@ def print_populations(device: str) -> dict[tuple[int, int], float]:
                 cells.append("—")
                 continue
             ((together, memory),) = alone(population_case, mlp(width), members, True, device)
-            ((apart, _),) = alone(population_case, mlp(width), members, False, device)
+            apart = together  # of one member both are the same program
+            if members > 1:
+                ((apart, _),) = alone(population_case, mlp(width), members, False, device)
             found[width, members] = together
             cells.append(f"{together:.1f} ({apart:.1f}), {memory:.0f}")
         print(f"{members:8}" + "".join(f"{cell:>28}" for cell in cells), flush=True)
@@ -145,19 +172,26 @@ def print_maxout(device: str) -> None:
 
 
 def draw_growth(found: dict[tuple[int, int], float], device: str, path: Path) -> None:
-    """Cost of a step over images a step, members and width, both axes logarithmic."""
+    """Cost over images, images a step, members and width, both axes logarithmic."""
     figures.use_style()
+    by_images = {images: alone(epoch_case, images, device)[0][0] for images in IMAGES}
     by_batch = {batch: alone(population_case, mlp(300), 1, True, device, batch)[0][0] for batch in BATCHES}
     series = {
-        "images a step (one net of 300 units)": by_batch,
-        "members (30 units)": {m: found[30, m] for m in MEMBERS if (30, m) in found},
-        "units a layer (one net)": {w: found[w, 1] for w in WIDTHS if (w, 1) in found},
+        "images a step\n(one net of 300 units)": by_batch,
+        "members\n(30 units a layer)": {m: found[30, m] for m in MEMBERS if (30, m) in found},
+        "units a layer\n(one net)": {w: found[w, 1] for w in WIDTHS if (w, 1) in found},
     }
-    figure, axes = figures.plt.subplots(1, 3, figsize=(10, 3.2), sharey=True)
+    figure, (first, *axes) = figures.plt.subplots(1, 4, figsize=(12, 3.2))
+    first.loglog(list(by_images), list(by_images.values()), "o-", color=figures.SHADES[0])
+    first.set(xlabel=f"images, {BATCH} a step\n(one net of 300 units)", ylabel="ms an epoch")
     for axis, (label, values) in zip(axes, series.items(), strict=True):
+        axis.sharey(axes[0])
         axis.loglog(list(values), list(values.values()), "o-", color=figures.SHADES[0])
         axis.set_xlabel(label)
     axes[0].set_ylabel("ms a step")
+    for axis in (first, axes[0]):
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     print(f"\n{path} shows how the cost grows")
