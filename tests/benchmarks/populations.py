@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from distillation import operations
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from kdrep import figures
 from kdrep.augment import Jitter
@@ -190,6 +190,7 @@ def draw_growth(found: dict[tuple[int, int], float], device: str, path: Path) ->
         axis.set_xlabel(label)
     axes[0].set_ylabel("ms a step")
     for axis in (first, axes[0]):
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_minor_formatter(NullFormatter())
     path.parent.mkdir(parents=True, exist_ok=True)
