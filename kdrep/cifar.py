@@ -102,7 +102,7 @@ def read_torchvision(kind: type, folder: Path) -> dict[str, tuple[np.ndarray, np
     try:
         sets = {part: kind(folder, train=part == "train", download=False) for part in SHAPES}
     except (OSError, RuntimeError) as error:
-        raise DataError(f"{folder}: {error}; delete the folder and run `python -m kdrep data`") from error
+        raise DataError(f"{folder}: {error}; delete the folder and run `make data`") from error
     return {part: (found.data, np.array(found.targets, dtype=np.uint8)) for part, found in sets.items()}
 
 

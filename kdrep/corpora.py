@@ -130,7 +130,7 @@ def spoken_digits_in(folder: Path) -> Corpus | None:
 
 def read_spoken_digits(folder: Path) -> Corpus:
     """All recordings `{digit}_{speaker}_{take}.wav` of a folder, checked against the published content."""
-    remedy = f"delete {folder} and run `python -m kdrep data`, or copy the publisher's recordings there"
+    remedy = f"delete {folder} and run `make data`, or copy the publisher's recordings there"
     paths = sorted(folder.glob("*.wav"))
     if len(paths) != FSDD_COUNT:
         raise DataError(f"{folder}: {FSDD_COUNT} recordings are expected, not {len(paths)}; {remedy}")

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import hashlib
+import http.client
 import os
 import socket
 import tempfile
@@ -80,10 +81,18 @@ def last(count: int, part: int) -> torch.Tensor:
 
 
 def folders(data_dir: str | Path | None = None) -> list[Path]:
-    """Where data are looked for, in order: `data_dir` if given, else $KDREP_DATA, then data/."""
+    """Where data are looked for, in order: `data_dir` if given, else $KDREP_DATA, then data/.
+
+    Raises DataError if what is named is a file, or $KDREP_DATA, into which nothing is downloaded, is nowhere.
+    """
     if data_dir:
+        if Path(data_dir).is_file():
+            raise DataError(f"data_dir: {data_dir} is a file; name the folder that holds the data, or is to hold them")
         return [Path(data_dir)]
-    return [Path(p) for p in (os.environ.get("KDREP_DATA"), ROOT / "data") if p]
+    named = os.environ.get("KDREP_DATA")
+    if named and not Path(named).is_dir():
+        raise DataError(f"KDREP_DATA: {named} is no folder; name the one that holds the data, or unset the variable")
+    return [Path(p) for p in (named, ROOT / "data") if p]
 
 
 def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> Dataset:
@@ -108,7 +117,7 @@ def obtain(name: str, places: list[Path], read: Callable, fetch: Callable | None
             return fetch(places[-1])
         except DataError:
             raise
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, http.client.HTTPException) as error:
             warnings.warn(f"{name} was not downloaded ({type(error).__name__}: {error})", stacklevel=3)
     return stand_in()
 
@@ -138,11 +147,11 @@ def read_mnist(folder: Path) -> Dataset:
 def read_idx(folder: Path, name: str) -> np.ndarray:
     """Array of one idx file. Raises DataError if it is missing, truncated, or not the published one."""
     path = source(folder, name)
-    remedy = "delete it and run `python -m kdrep data`, or copy the publisher's file there"
+    remedy = "delete it and run `make data`, or copy the publisher's file there"
     if path is None:
         raise DataError(
             f"{folder / 'MNIST' / 'raw' / name}: missing, though other files of MNIST are there; "
-            "delete them and run `python -m kdrep data`"
+            "delete them and run `make data`"
         )
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

@@ -34,7 +34,7 @@ def data_report(data_dir: str | None, *, download: bool) -> tuple[list[str], boo
         else:
             places = " or ".join(runs.shown(p) for p in folders(data_dir))
             lines.append(
-                f"  {name}: NOT FOUND, {dataset.name} would stand in. Run `python -m kdrep data` with a network, "
+                f"  {name}: NOT FOUND, {dataset.name} would stand in. Run `make data` with a network, "
                 f"or put the publisher's files into {places} (data/README.md says how)"
             )
             fine = False

@@ -17,7 +17,7 @@ def mnist() -> data.Dataset:
     """The real MNIST, or a skip that says how to get it."""
     dataset = data.load_mnist(download=False)
     if not dataset.real:
-        pytest.skip("the real MNIST is not here: set KDREP_DATA or run `python -m kdrep data`")
+        pytest.skip("the real MNIST is not here: set KDREP_DATA or run `make data`")
     return dataset
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import http.client
 import json
 import struct
 import subprocess
@@ -89,7 +90,7 @@ def test_damaged_files_are_refused_by_name(made, damage):
     before = {p.name: p.read_bytes() for p in raw.iterdir()}
     with pytest.raises(data.DataError, match="t10k-images-idx3-ubyte") as caught:
         data.load_mnist(made)
-    assert "python -m kdrep data" in str(caught.value)
+    assert "make data" in str(caught.value)
     assert {p.name: p.read_bytes() for p in raw.iterdir()} == before
 
 
@@ -99,18 +100,28 @@ def test_a_made_up_file_is_not_taken_for_mnist(tmp_path):
         data.load_mnist(tmp_path)
 
 
-def test_offline_the_stand_in_is_announced(tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [OSError("no network"), http.client.IncompleteRead(b"", 9)])
+def test_offline_the_stand_in_is_announced(tmp_path, monkeypatch, error):
     def no_network(*arguments, **keywords):
-        raise OSError("no network")
+        raise error
 
     monkeypatch.delenv("KDREP_OFFLINE", raising=False)
     monkeypatch.setattr(data, "MNIST", no_network)
-    with pytest.warns(UserWarning, match="MNIST was not downloaded .*no network"):
+    with pytest.warns(UserWarning, match="MNIST was not downloaded"):
         dataset = data.load_mnist(tmp_path)
     assert dataset.name == "embedded-digits"
     assert not dataset.real
     assert "STAND-IN" in data.describe(dataset)
     assert not [p for p in tmp_path.iterdir() if p.name.startswith("download-")]
+
+
+def test_a_folder_that_is_none_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("KDREP_DATA", str(tmp_path / "misspelt"))
+    with pytest.raises(data.DataError, match="KDREP_DATA: .*misspelt is no folder"):
+        data.load_mnist()
+    (tmp_path / "file").touch()
+    with pytest.raises(data.DataError, match="data_dir: .*file is a file"):
+        data.load_mnist(tmp_path / "file")
 
 
 DOWNLOADER = """

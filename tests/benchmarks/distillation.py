@@ -93,7 +93,7 @@ def report(device: str, epochs: int, seeds: int) -> None:
     """Measure, and print one table: medians over rounds, in each of which everything runs once, after its ceiling."""
     dataset = data.load_mnist(download=False)
     if not dataset.real:
-        raise SystemExit("the real MNIST is needed: set KDREP_DATA or run `python -m kdrep data`")
+        raise SystemExit("the real MNIST is needed: set KDREP_DATA or run `make data`")
     (folder,) = [f for f in data.folders() if data.source(f, "train-images-idx3-ubyte")][:1]
     # Two epochs make a teacher that is good enough to compare two loops.
     teacher = mnist.fit(dataset, Recipe(2, 256), sizes=MNIST_TEACHER, members=[0], keep=["weights", "train_logits"])
