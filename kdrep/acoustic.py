@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from kdrep import inference
-from kdrep.corpora import Corpus
+from kdrep.datasets import Corpus
 from kdrep.distill import DistillationLoss, soft_targets
 from kdrep.hmm import Loops, decode
 from kdrep.lexicon import make_states

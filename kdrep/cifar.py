@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
-from kdrep.data import DataError, Dataset, folders, obtain, quick_to_give_up
+from kdrep.data import folders, obtain, quick_to_give_up
+from kdrep.datasets import DataError, Dataset
 
 # SHA-256 over the training images and labels, then the test ones, sorted by class (within one, the publisher's order).
 SHA256 = {

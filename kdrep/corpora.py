@@ -7,11 +7,6 @@ import tempfile
 import urllib.request
 import wave
 import zlib
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +14,8 @@ import torch
 from torchaudio.datasets import SPEECHCOMMANDS
 from torchaudio.functional import resample
 
-from kdrep.data import DataError, Dataset, folders, obtain, quick_to_give_up
-from kdrep.data import describe as describe_images
+from kdrep.data import folders, obtain, quick_to_give_up
+from kdrep.datasets import Corpus, DataError
 from kdrep.lexicon import DIGITS
 from kdrep.synthesiser import SAMPLE_RATE as SYNTHETIC_RATE
 from kdrep.synthesiser import speak
@@ -34,83 +29,6 @@ COMMANDS_RATE = 16000
 COMMANDS_COUNT = 38_908  # recordings of the digits (Warden 2018, table 1)
 SHORTEST = 0.05  # seconds that a recording must last
 STAND_IN = "embedded-speech"
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """N recordings of single words: waves of int16 samples at `rate` Hz, the word and the speaker of each.
-
-    `official_test` (N,) marks the publisher's own test part; `real` says whether these are whole and genuine.
-    """
-
-    name: str
-    rate: int
-    waves: tuple[torch.Tensor, ...]
-    words: tuple[str, ...]
-    speakers: tuple[str, ...]
-    official_test: torch.Tensor
-    real: bool
-    origin: str
-
-    def __post_init__(self):
-        counts = {len(self.waves), len(self.words), len(self.speakers), len(self.official_test)}
-        if len(counts) != 1:
-            raise DataError(f"{self.name}: waves, words, speakers and test marks differ in number: {sorted(counts)}")
-
-    def __len__(self) -> int:
-        return len(self.waves)
-
-    @cached_property
-    def checksum(self) -> str:
-        """SHA-256 over recordings and labels: part of the key of everything that is made from them."""
-        digest = hashlib.sha256(f"{self.name} {self.rate} {self.official_test.tolist()}".encode())
-        for recording, word, speaker in zip(self.waves, self.words, self.speakers, strict=True):
-            digest.update(f"{word} {speaker} ".encode() + recording.numpy().tobytes())
-        return digest.hexdigest()
-
-    def where(self, chosen: Sequence[bool] | torch.Tensor) -> "Corpus":
-        """The recordings that are marked."""
-        kept = torch.as_tensor(chosen).nonzero().flatten().tolist()
-        waves, words, speakers = (tuple(v[i] for i in kept) for v in (self.waves, self.words, self.speakers))
-        return replace(self, waves=waves, words=words, speakers=speakers, official_test=self.official_test[kept])
-
-    def head(self, speakers: int, recordings: int) -> "Corpus":
-        """The first recordings of every word of the first speakers, for a smoke run: no longer the real thing.
-
-        Where speakers say a word less often, more speakers; every second one from the publisher's test part, where
-        that has speakers of its own.
-        """
-        taken: dict[tuple[str, str], int] = {}
-        early = []
-        for key in zip(self.speakers, self.words, strict=True):
-            taken[key] = taken.get(key, 0) + 1
-            early.append(taken[key] <= recordings)
-        counts = Counter(speaker for speaker, kept in zip(self.speakers, early, strict=True) if kept)
-        wanted, first = speakers * recordings * len(set(self.words)), set()
-        for speaker in self.in_turn():
-            if len(first) >= speakers and sum(counts[s] for s in first) >= wanted:
-                break
-            first.add(speaker)
-        part = self.where([kept and speaker in first for speaker, kept in zip(self.speakers, early, strict=True)])
-        return replace(part, name=f"{self.name}-slice", real=False, origin=f"a slice of {self.origin}")
-
-    def in_turn(self) -> list[str]:
-        """The speakers by name; those with and those without recordings in the test part in turn."""
-        tested = {speaker for speaker, test in zip(self.speakers, self.official_test.tolist(), strict=True) if test}
-        parts = sorted(set(self.speakers) - tested), sorted(tested)
-        return [speaker for pair in zip_longest(*parts) for speaker in pair if speaker is not None]
-
-
-def describe(corpus: Corpus | Dataset) -> str:
-    """Name, sizes and origin, and a warning where it is a stand-in."""
-    if isinstance(corpus, Dataset):
-        return describe_images(corpus)
-    minutes = sum(map(len, corpus.waves)) / corpus.rate / 60
-    warning = "" if corpus.real else "\n** STAND-IN: nothing below may be compared with the paper **"
-    return (
-        f"{corpus.name}: {len(corpus):,} recordings, {minutes:.1f} minutes of {len(set(corpus.speakers))} speakers, "
-        f"{corpus.rate} Hz, {corpus.origin}{warning}"
-    )
 
 
 def load_spoken_digits(data_dir: str | Path | None = None, *, download: bool = True) -> Corpus:

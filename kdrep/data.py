@@ -10,8 +10,6 @@ import tempfile
 import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from torchvision.datasets import MNIST
+
+from kdrep.datasets import DataError, Dataset
 
 ROOT = Path(__file__).resolve().parent.parent
 MNIST_MD5 = {
@@ -29,55 +29,6 @@ MNIST_MD5 = {
 }
 DOWNLOAD_TIMEOUT = 5  # seconds without an answer until a host counts as out of reach
 STAND_IN = "embedded-digits"
-
-
-class DataError(RuntimeError):
-    """A data file is missing, damaged or of the wrong shape; the message says which and what to do."""
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Images (N, H, W), grey, or (N, H, W, 3), uint8, and labels (N,) int64 of a training and a test set.
-
-    `real` says whether these are the data that the papers used, whole; `origin` says where they came from.
-    """
-
-    name: str
-    train_images: torch.Tensor
-    train_labels: torch.Tensor
-    test_images: torch.Tensor
-    test_labels: torch.Tensor
-    real: bool
-    origin: str
-
-    def __post_init__(self):
-        for part in ("train", "test"):
-            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
-            if (images.dim() != 3 and images.shape[3:] != (3,)) or images.dtype != torch.uint8:
-                raise DataError(
-                    f"{self.name}: {part} images must be (N, H, W) or (N, H, W, 3) uint8, "
-                    f"not {tuple(images.shape)} {images.dtype}"
-                )
-            if labels.shape != images.shape[:1]:
-                raise DataError(f"{self.name}: {len(images)} {part} images but labels of shape {tuple(labels.shape)}")
-
-    @cached_property
-    def checksum(self) -> str:
-        """SHA-256 over images and labels: part of the key of everything that is made from them."""
-        digest = hashlib.sha256(self.name.encode())
-        for tensor in (self.train_images, self.train_labels, self.test_images, self.test_labels):
-            digest.update(tensor.numpy().tobytes())
-        return digest.hexdigest()
-
-    def head(self, train: int, test: int) -> "Dataset":
-        """The first so many examples, for a smoke run: no longer the real thing."""
-        parts = self.train_images[:train], self.train_labels[:train], self.test_images[:test], self.test_labels[:test]
-        return Dataset(f"{self.name}-slice", *parts, real=False, origin=f"a slice of {self.origin}")
-
-
-def last(count: int, part: int) -> torch.Tensor:
-    """Indices of the last `part`-th of so many examples, held out of training for choices without test examples."""
-    return torch.arange(count - count // part, count)
 
 
 def folders(data_dir: str | Path | None = None) -> list[Path]:
@@ -208,10 +159,3 @@ def embedded_digits() -> Dataset:
     return Dataset(
         STAND_IN, images[~test], labels[~test], images[test], labels[test], False, "scikit-learn's bundled digits"
     )
-
-
-def describe(dataset: Dataset) -> str:
-    """Name, sizes and origin, and a warning where it is a stand-in."""
-    counts = f"{len(dataset.train_labels):,} training and {len(dataset.test_labels):,} test images"
-    warning = "" if dataset.real else "\n** STAND-IN: nothing below may be compared with the paper **"
-    return f"{dataset.name}: {counts}, {dataset.origin}{warning}"

@@ -8,8 +8,9 @@ import torch
 
 from kdrep import runs
 from kdrep.cifar import load_cifar10, load_cifar100
-from kdrep.corpora import describe, load_spoken_digits
-from kdrep.data import DataError, folders, load_mnist
+from kdrep.corpora import load_spoken_digits
+from kdrep.data import folders, load_mnist
+from kdrep.datasets import DataError, describe
 from kdrep.profiles import choose_profile
 from kdrep.training import dtype_name, faster_precision
 

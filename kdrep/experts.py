@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from kdrep import inference, vision
-from kdrep.data import Dataset
+from kdrep.datasets import Dataset
 from kdrep.distill import DistillationLoss, soft_cross_entropy, soft_targets
 from kdrep.mixture import Mixture, coupling
 from kdrep.specialists import active, combine, dustbin_correction, dustbin_labels, half_and_half, mean_of_asked

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from kdrep import inference
-from kdrep.data import Dataset, last
+from kdrep.datasets import Dataset, last
 from kdrep.hints import Guided, HintLoss, KnowledgeLoss, check_layer, entropy, entropy_of_hardest, hints_of
 from kdrep.maxout import PUBLISHED, Layers, MaxoutNet, shapes
 from kdrep.training import Recipe, train

@@ -9,7 +9,7 @@ import torch
 
 from kdrep import inference
 from kdrep.augment import Jitter
-from kdrep.data import Dataset, last
+from kdrep.datasets import Dataset, last
 from kdrep.distill import DistillationLoss, logit_matching_loss
 from kdrep.population import Population
 from kdrep.training import Recipe, train

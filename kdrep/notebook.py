@@ -17,8 +17,7 @@ from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
 from kdrep import papers, parallel, runs
-from kdrep.corpora import Corpus, describe
-from kdrep.data import Dataset
+from kdrep.datasets import Corpus, Dataset, describe
 from kdrep.profiles import choose_device, choose_profile, settings
 from kdrep.results import COLUMNS, NO_DATA, as_table, judge, make_row, notebook_code, number, scorecard, with_interval
 from kdrep.stages import run_stage

@@ -11,7 +11,7 @@ import torch
 from torchaudio.functional import compute_deltas, create_dct
 from torchaudio.transforms import MelSpectrogram
 
-from kdrep.corpora import Corpus
+from kdrep.datasets import Corpus
 from kdrep.hmm import (
     Chains,
     Gaussians,

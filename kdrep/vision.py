@@ -10,7 +10,7 @@ from torch import nn
 from kdrep import inference
 from kdrep.convnets import ResidualNet, load_weights
 from kdrep.crops import Crops
-from kdrep.data import Dataset, last
+from kdrep.datasets import Dataset, last
 from kdrep.distill import DistillationLoss
 from kdrep.training import Recipe, Training, train
 

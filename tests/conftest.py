@@ -3,17 +3,17 @@
 import pytest
 import torch
 
-from kdrep import data
+from kdrep import data, datasets
 
 
 @pytest.fixture(scope="session")
-def digits() -> data.Dataset:
+def digits() -> datasets.Dataset:
     """The embedded stand-in: small, and always there."""
     return data.embedded_digits()
 
 
 @pytest.fixture(scope="session")
-def mnist() -> data.Dataset:
+def mnist() -> datasets.Dataset:
     """The real MNIST, or a skip that says how to get it."""
     dataset = data.load_mnist(download=False)
     if not dataset.real:

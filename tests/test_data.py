@@ -11,7 +11,7 @@ import sys
 import pytest
 import torch
 
-from kdrep import data
+from kdrep import data, datasets
 from kdrep.augment import Jitter
 
 
@@ -88,7 +88,7 @@ def test_damaged_files_are_refused_by_name(made, damage):
     else:
         write_idx(made, path.name, (10, 28, 28))
     before = {p.name: p.read_bytes() for p in raw.iterdir()}
-    with pytest.raises(data.DataError, match="t10k-images-idx3-ubyte") as caught:
+    with pytest.raises(datasets.DataError, match="t10k-images-idx3-ubyte") as caught:
         data.load_mnist(made)
     assert "make data" in str(caught.value)
     assert {p.name: p.read_bytes() for p in raw.iterdir()} == before
@@ -96,7 +96,7 @@ def test_damaged_files_are_refused_by_name(made, damage):
 
 def test_a_made_up_file_is_not_taken_for_mnist(tmp_path):
     write_idx(tmp_path, "train-images-idx3-ubyte", (5, 28, 28), compress=True)
-    with pytest.raises(data.DataError, match="MD5"):
+    with pytest.raises(datasets.DataError, match="MD5"):
         data.load_mnist(tmp_path)
 
 
@@ -111,16 +111,16 @@ def test_offline_the_stand_in_is_announced(tmp_path, monkeypatch, error):
         dataset = data.load_mnist(tmp_path)
     assert dataset.name == "embedded-digits"
     assert not dataset.real
-    assert "STAND-IN" in data.describe(dataset)
+    assert "STAND-IN" in datasets.describe(dataset)
     assert not [p for p in tmp_path.iterdir() if p.name.startswith("download-")]
 
 
 def test_a_folder_that_is_none_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("KDREP_DATA", str(tmp_path / "misspelt"))
-    with pytest.raises(data.DataError, match="KDREP_DATA: .*misspelt is no folder"):
+    with pytest.raises(datasets.DataError, match="KDREP_DATA: .*misspelt is no folder"):
         data.load_mnist()
     (tmp_path / "file").touch()
-    with pytest.raises(data.DataError, match="data_dir: .*file is a file"):
+    with pytest.raises(datasets.DataError, match="data_dir: .*file is a file"):
         data.load_mnist(tmp_path / "file")
 
 
@@ -150,10 +150,10 @@ def test_the_stand_in_looks_like_mnist(digits):
 
 
 def test_wrong_shapes_are_refused(digits):
-    with pytest.raises(data.DataError, match="train images must be"):
-        data.Dataset("x", torch.zeros(3, 28), *[torch.zeros(3)] * 3, real=True, origin="")
-    with pytest.raises(data.DataError, match="test images but labels"):
-        data.Dataset(
+    with pytest.raises(datasets.DataError, match="train images must be"):
+        datasets.Dataset("x", torch.zeros(3, 28), *[torch.zeros(3)] * 3, real=True, origin="")
+    with pytest.raises(datasets.DataError, match="test images but labels"):
+        datasets.Dataset(
             "x", digits.train_images, digits.train_labels, digits.test_images, digits.test_labels[1:], True, ""
         )
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kdrep import data, fitnets, hints
+from kdrep import data, datasets, fitnets, hints
 from kdrep.hints import Guided, HintLoss, KnowledgeLoss
 from kdrep.maxout import CIFAR, CIFAR_TEACHER, FITNETS, MNIST, MNIST_STUDENT, MNIST_TEACHER, Conv, MaxoutNet, shapes
 from kdrep.training import Recipe
@@ -178,7 +178,7 @@ def test_whitened_pictures_are_white():
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (400, 32, 32, 3), dtype=torch.uint8, generator=generator)
     labels = torch.arange(400) % 10
-    dataset = data.Dataset("noise", images, labels, images[:5], labels[:5], real=False, origin="a test")
+    dataset = datasets.Dataset("noise", images, labels, images[:5], labels[:5], real=False, origin="a test")
     found = fitnets.whitened(dataset, torch.float32, 300)
     assert found.train_images.shape == (300, 3, 32, 32)
     flat = found.train_images.flatten(1)

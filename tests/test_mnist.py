@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kdrep import mnist
-from kdrep.data import Dataset
+from kdrep.datasets import Dataset
 
 LABELS = torch.tensor([0, 0, 1, 1, 2, 2])
 SHIFTS = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0]

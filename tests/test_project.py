@@ -14,7 +14,7 @@ from kdrep.profiles import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"papers", "profiles", "statistics", "data", "models", "stages", "augment", "lexicon", "export"},
+    {"papers", "profiles", "statistics", "datasets", "data", "models", "stages", "augment", "lexicon", "export"},
     {"parallel", "cifar", "convnets", "crops", "inference", "mixture", "specialists", "maxout"},
     {"population", "hmm", "synthesiser"},
     {"training", "distill", "corpora"},

@@ -10,7 +10,7 @@ from scipy.io import savemat
 from kdrep import cifar, vision
 from kdrep.convnets import ResidualNet, load_weights
 from kdrep.crops import Crops
-from kdrep.data import DataError
+from kdrep.datasets import DataError
 from kdrep.training import Recipe
 
 

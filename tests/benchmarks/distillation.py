@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from kdrep import data, mnist
+from kdrep import data, datasets, mnist
 from kdrep.doctor import matrix_speed
 from kdrep.models import MNIST_STUDENT, MNIST_TEACHER, multiplications
 from kdrep.results import with_interval
@@ -32,7 +32,7 @@ def operations(sizes: Sequence[int]) -> int:
     return 2 * (3 * multiplications(sizes) - sizes[0] * sizes[1])
 
 
-def textbook(images: MNIST, test: data.Dataset, teacher: dict, epochs: int, seed: int, device: str) -> tuple:
+def textbook(images: MNIST, test: datasets.Dataset, teacher: dict, epochs: int, seed: int, device: str) -> tuple:
     """Seconds of so many textbook epochs, and test errors."""
 
     def net(sizes):
@@ -64,7 +64,7 @@ def textbook(images: MNIST, test: data.Dataset, teacher: dict, epochs: int, seed
     return seconds, mnist.errors(logits[None], test.test_labels)[0]
 
 
-def ours(dataset: data.Dataset, targets, epochs: int, seed: int, device: str, precision, batch: int) -> tuple:
+def ours(dataset: datasets.Dataset, targets, epochs: int, seed: int, device: str, precision, batch: int) -> tuple:
     """Seconds of so many epochs of our loop on soft targets that were computed beforehand, and test errors."""
     recipe = Recipe(epochs, batch, BATCHES[batch], decay="constant")
     student = mnist.fit(
@@ -74,7 +74,7 @@ def ours(dataset: data.Dataset, targets, epochs: int, seed: int, device: str, pr
     return student["seconds"], mnist.errors(student["test_logits"], dataset.test_labels)[0]
 
 
-def cases_of(dataset: data.Dataset, images: MNIST, teacher: dict, epochs: int, device: str) -> dict:
+def cases_of(dataset: datasets.Dataset, images: MNIST, teacher: dict, epochs: int, device: str) -> dict:
     """What is timed: its name, the precision whose ceiling it is held against, and a function of a seed."""
     weights, targets = teacher["weights"], teacher["train_logits"][0]
     cases: dict[str, tuple[torch.dtype, Callable]] = {
