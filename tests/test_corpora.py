@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from kdrep import acoustic, corpora, datasets
-from kdrep.datasets import DataError
+from kdrep import acoustic, corpora
+from kdrep.datasets import DataError, describe
 from kdrep.lexicon import DIGITS
 from kdrep.training import Recipe
 
@@ -80,7 +80,7 @@ def test_without_recordings_a_labelled_stand_in_takes_their_place(tmp_path):
     corpus = corpora.load_spoken_digits(tmp_path, download=False)
     assert corpus.name == "embedded-speech"
     assert not corpus.real
-    assert "STAND-IN" in datasets.describe(corpus)
+    assert "STAND-IN" in describe(corpus)
     assert corpus.checksum == corpora.synthetic_digits().checksum
     assert len(set(corpus.speakers)) == 6
     assert set(corpus.words) == set(DIGITS)

@@ -14,8 +14,8 @@ from kdrep.profiles import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"papers", "profiles", "statistics", "datasets", "data", "models", "stages", "augment", "lexicon", "export"},
-    {"parallel", "cifar", "convnets", "crops", "inference", "mixture", "specialists", "maxout"},
+    {"papers", "profiles", "statistics", "datasets", "models", "stages", "augment", "lexicon", "export"},
+    {"parallel", "data", "cifar", "convnets", "crops", "inference", "mixture", "specialists", "maxout"},
     {"population", "hmm", "synthesiser"},
     {"training", "distill", "corpora"},
     {"gradients", "latency", "mnist", "speech", "hints"},
