@@ -334,8 +334,8 @@ def learn_from_part(
 
     All learn from the frames and `copies` perturbed copies of them; `teacher` are the weights of the model that
     has seen everything, whose width may be another. `curve` (epochs, 3, M) holds the three accuracies after every
-    epoch, on `sample` frames of each, and `doubt` (epochs, 3, M) the cross-entropies. `keep` may name "weights" to be
-    returned as well.
+    epoch, on `sample` frames of each, and `cross_entropies`, of the same shape, how sure it was. `keep` may name
+    "weights" to be returned as well.
     """
     inputs = {
         name: (windows(part.utterances, device, precision), part.labels.to(device))
@@ -361,8 +361,10 @@ def learn_from_part(
         observe=lambda p: tested(p, picked), checkpoint=checkpoint, label=label,
     )  # fmt: skip
     final = tested(population, {name: index.to(device) for name, index in chosen.items()})[0].cpu()
-    curve, doubt = training.observed.unbind(1)
-    result = dict(zip(chosen, final, strict=True)) | {"curve": curve, "doubt": doubt, "seconds": training.seconds}
+    curve, cross_entropies = training.observed.unbind(1)
+    result = dict(zip(chosen, final, strict=True)) | {
+        "curve": curve, "cross_entropies": cross_entropies, "seconds": training.seconds
+    }  # fmt: skip
     if "weights" in keep:
         result["weights"] = inference.weights_of(population)
     return result

@@ -143,7 +143,7 @@ def test_learning_from_a_part_is_watched(task):
         task, Recipe(epochs=3), frames=frames, width=16, depth=1, teacher=whole["weights"], temperatures=[2.0, 2.0],
         copies=2, sample=10**9,
     )  # fmt: skip
-    assert result["curve"].shape == result["doubt"].shape == (3, 3, 3)
+    assert result["curve"].shape == result["cross_entropies"].shape == (3, 3, 3)
     torch.testing.assert_close(result["curve"][-1], torch.stack([result[n] for n in ("train", "held out", "test")]))
     torch.testing.assert_close(result["test"][1], result["test"][2])
 
