@@ -19,7 +19,18 @@ from pandas.io.formats.style import Styler
 from kdrep import papers, parallel, runs
 from kdrep.datasets import Corpus, Dataset, describe
 from kdrep.profiles import choose_device, choose_profile, settings
-from kdrep.results import COLUMNS, NO_DATA, as_table, judge, make_row, notebook_code, number, scorecard, with_interval
+from kdrep.results import (
+    BETWEEN,
+    COLUMNS,
+    NO_DATA,
+    as_table,
+    judge,
+    make_row,
+    notebook_code,
+    number,
+    scorecard,
+    with_interval,
+)
 from kdrep.stages import run_stage
 from kdrep.training import dtype_name, faster_precision
 
@@ -131,10 +142,9 @@ class Run:
         return "not compared" if self.stands_in else number(papers.published(claim, arm, quantity))
 
     def verdict(self, claim_id: str) -> Markdown:
-        """The verdict on one claim and what it rests on, as a paragraph."""
-        rows = pd.DataFrame(self.rows, columns=COLUMNS)
-        verdict, basis, _ = judge(papers.claim(claim_id), rows)
-        return Markdown(f"**{claim_id}: {verdict}.** {basis}.")
+        """The verdict on one claim, and a list of what it rests on."""
+        verdict, basis, *_ = judge(papers.claim(claim_id), pd.DataFrame(self.rows, columns=COLUMNS))
+        return Markdown("\n- ".join([f"**{claim_id}: {verdict}**\n", *basis.split(BETWEEN)]))
 
     def figure(self, figure: plt.Figure, name: str) -> plt.Figure:
         """Save a figure with the run, and return it to be shown; it says if something stood in for data."""

@@ -36,6 +36,7 @@ VERDICTS = {
 OUTCOMES = {  # of a claim's needs, the gravest first, as a verdict names them
     "too small": "too small to tell", "contradicted": "contradicted", "open": "open", "failed": "missed", "met": "met"
 }  # fmt: skip
+BETWEEN = "; "  # the findings of a verdict's basis
 
 
 def make_row(claim: str, arm: str, quantity: str, measured: Interval | float, unit: str, **rest) -> dict:
@@ -59,15 +60,17 @@ def stands_in(rows: pd.DataFrame) -> bool:
 
 
 class Verdict(NamedTuple):
-    """A claim's verdict, what it rests on, need by need, and the need that the scorecard shows."""
+    """A claim's verdict, what it rests on, need by need, the need that the scorecard shows, and why it is no better."""
 
     verdict: str
     basis: str
     shown: Need | None
+    why: str = ""
 
 
 def judge(claim: Claim, rows: pd.DataFrame) -> Verdict:
-    """Verdict of a claim on its rows: pure. Shown is the first need, or the first of those that decided against it."""
+    """Verdict of a claim on its rows: pure. Shown is the first need, or the gravest that is not met, sizes of the
+    experiment itself aside."""
     first = claim.needs[0] if claim.needs else None
     rows = rows[rows["claim"] == claim.id]
     if rows.empty:
@@ -90,11 +93,12 @@ def weigh(claim: Claim, findings: Sequence[tuple[Need, str, str]]) -> Verdict:
         "too small": "inconclusive", "contradicted": "not reproduced", "open": "inconclusive",
         "failed": "partly" if has_direction else "not reproduced", "met": "reproduced",
     }  # fmt: skip
-    groups = {outcome: [(need, text) for need, met, text in findings if met == outcome] for outcome in OUTCOMES}
-    groups = {outcome: found for outcome, found in groups.items() if found}
-    gravest = next(iter(groups))
-    texts = [f"{OUTCOMES[outcome]}: " + "; ".join(text for _, text in found) for outcome, found in groups.items()]
-    return Verdict(verdicts[gravest], ". ".join(texts), groups[gravest][0][0])
+    order = list(OUTCOMES)
+    gravest, *rest = sorted(findings, key=lambda finding: order.index(finding[1]))
+    basis = BETWEEN.join(f"{OUTCOMES[outcome]}: {text}" for _, outcome, text in (gravest, *rest))
+    shown = next((need for need, _, _ in (gravest, *rest) if need.kind != "scale"), gravest[0])
+    why = "" if gravest[1] == "met" else OUTCOMES[gravest[1]]
+    return Verdict(verdicts[gravest[1]], basis, shown, why)
 
 
 def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
@@ -117,7 +121,7 @@ def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
         # Without a finite limit, as with one seed, the value itself must be near enough.
         reached = low if math.isfinite(low) else value
         away = f"{100 * (value / published - 1):+.0f} %".replace("-", "−")
-        text = f"{text} (published {number(published)}; {away}, the interval must reach +{100 * need.bound:.0f} %)"
+        text = f"{text} (published {number(published)}: {away}, the interval must reach +{100 * need.bound:.0f} %)"
         return verdict_of(reached <= published * (1 + need.bound)), text
     if need.kind == "order":
         met = value > 0 and abs(math.log10(value / published)) <= 0.5
@@ -161,18 +165,19 @@ def with_verdicts(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def scorecard(rows: pd.DataFrame) -> pd.DataFrame:
-    """One line a claim: published, this run, verdict, and what it rests on. Claims without rows are `not run`."""
+    """One line per claim: published, this run, verdict, and what it rests on. Claims without rows are `not run`."""
     return pd.DataFrame([scorecard_line(claim, rows) for claim in CLAIMS])
 
 
 def scorecard_line(claim: Claim, rows: pd.DataFrame) -> dict:
     """The scorecard's line for one claim, with the figures of the need that its verdict shows."""
-    verdict, basis, need = judge(claim, rows)
+    verdict, basis, need, why = judge(claim, rows)
     mine = rows[rows["claim"] == claim.id]
     line = dict(claim=claim.id, paper=claim.paper, section=claim.section, sentence=claim.sentence)
-    line |= dict(measure="", published=None, value=None, low=None, high=None, unit="", verdict=verdict, basis=basis)
+    line |= dict(measure="", published=None, value=None, low=None, high=None, unit="")
+    line |= dict(verdict=verdict, why=why, basis=basis)
     if need is not None:
-        line |= dict(measure=f"{need.arm}, {need.quantity}")
+        line |= dict(measure=f"{need.arm}, {need.quantity}" + f" ({claim.departs})" * bool(claim.departs))
         line |= dict(published=None if stands_in(mine) else papers.published(claim.id, need.arm, need.quantity))
         match = mine[(mine["arm"] == need.arm) & (mine["quantity"] == need.quantity)]
         if not match.empty:
@@ -195,6 +200,7 @@ def for_terminal(table: pd.DataFrame) -> str:
 def as_table(card: pd.DataFrame) -> pd.DataFrame:
     """The scorecard with the columns that people read; where there is room, "the paper says" among them."""
     published = [number(v) or "—" for v in card["published"]]
+    reasons = [f" ({why})" if why else "" for why in card["why"]]
     return pd.DataFrame(
         {
             "claim": card["claim"],
@@ -203,7 +209,7 @@ def as_table(card: pd.DataFrame) -> pd.DataFrame:
             "unit": card["unit"],
             "paper": published,
             "this run": [ours(line) for _, line in card.iterrows()],
-            "verdict": card["verdict"],
+            "verdict": card["verdict"] + reasons,
         }
     )
 

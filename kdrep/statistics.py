@@ -34,6 +34,11 @@ def mean_interval(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - float(half), mean + float(half))
 
 
+def by_side(interval: Interval, *, above: str, below: str, neither: str) -> str:
+    """What to say of an interval that lies above zero, below it, or on both sides."""
+    return above if interval.low > 0 else below if interval.high < 0 else neither
+
+
 def bootstrapped(statistic: Callable[[np.ndarray], float], count: int) -> Interval:
     """A statistic of `count` independent cases, which it gets as indices (count,), with a basic bootstrap interval."""
     cases = np.arange(count)

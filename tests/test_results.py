@@ -1,6 +1,7 @@
 """Verdicts on made-up rows of every kind, and the tables made from them."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -59,7 +60,7 @@ def test_a_small_experiment_decides_nothing_whatever_it_shows():
     small = Claim("H3.1", "3", "01_mnist", "made up", (), (GAP, scale))
     for gap in ((60, 40, 80), (-5, -10, -1)):
         verdict = results.judge(small, rows(gap=gap))
-        assert (verdict.verdict, verdict.shown) == ("inconclusive", scale)
+        assert (verdict.verdict, verdict.why, verdict.shown) == ("inconclusive", "too small to tell", GAP)
         assert verdict.basis.startswith("too small to tell: teacher, test errors")
         assert "difference" in verdict.basis  # what else was found is said as well
 
@@ -109,7 +110,7 @@ def test_one_seed_without_limits_must_be_near_itself(claim):
     assert results.check(near, rows(size=(90, -math.inf, math.inf)))[0] == "failed"
     assert results.check(near, rows(size=(90, 70, 110)))[0] == "met"
     assert results.check(near, rows(size=(90, 80, 100)))[0] == "failed"
-    assert "(published 67; +34 %, the interval must reach +10 %)" in results.check(near, rows(size=(90, 80, 100)))[1]
+    assert "(published 67: +34 %, the interval must reach +10 %)" in results.check(near, rows(size=(90, 80, 100)))[1]
 
 
 def test_an_unknown_need_is_an_error(claim):
@@ -132,6 +133,14 @@ def test_the_scorecard_has_one_line_a_claim_and_prints():
     text = results.as_markdown(card)
     assert "| 67 | 70 [65, 75] |" in text
     assert len(text.splitlines()) == len(CLAIMS) + 2
+
+
+def test_the_table_says_what_a_verdict_hangs_on_and_how_the_experiment_departs(claim, monkeypatch):
+    monkeypatch.setattr(results, "CLAIMS", [replace(claim, departs="with a larger net")])
+    table = results.as_table(results.scorecard(rows(size=(90, 80, 100))))
+    assert table["what is measured"].item() == "teacher, test errors (with a larger net)"
+    assert table["verdict"].item() == "partly (missed)"
+    assert results.as_table(results.scorecard(rows()))["verdict"].item() == "reproduced"
 
 
 def test_verdicts_are_counted():

@@ -68,3 +68,8 @@ def test_the_bootstrap_of_a_mean_is_close_to_students_interval():
     found = statistics.bootstrapped(lambda cases: values[cases].mean(), len(values))
     assert found == pytest.approx(statistics.mean_interval(values), abs=0.02)
     assert found.value == values.mean()
+
+
+@pytest.mark.parametrize(("limits", "said"), [((1, 0.5, 2), "more"), ((-1, -2, -0.5), "less"), ((1, -1, 3), "open")])
+def test_what_is_said_of_an_interval(limits, said):
+    assert statistics.by_side(statistics.Interval(*limits), above="more", below="less", neither="open") == said
