@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import torch
 
-from kdrep.stages import compute, keep, load, save, stage_path
+from kdrep.stages import compute, function_code, keep, load, save, stage_path
 
 try:
     import resource
@@ -64,7 +64,7 @@ def run_in_processes(jobs: Mapping[Path, Job], processes: int) -> None:
     allow_open_files()
     with ProcessPoolExecutor(processes, prepared(jobs.values()), start_process, (threads,)) as pool:
         try:
-            list(pool.map(run_job, jobs, jobs.values()))
+            list(pool.map(run_job, jobs, jobs.values(), codes_of(jobs)))
         except BrokenProcessPool as error:
             raise RuntimeError(
                 "a training process was killed, perhaps because memory ran out, or shared memory, through which the "
@@ -103,9 +103,14 @@ def prepared(jobs: Iterable[Job]) -> BaseContext:
     return context
 
 
-def run_job(path: Path, job: Job) -> None:
+def codes_of(jobs: Mapping[Path, Job]) -> list[str]:
+    """Fingerprints of the code that this process has for the jobs, which whoever computes them must have too."""
+    return [function_code(job.function) for job in jobs.values()]
+
+
+def run_job(path: Path, job: Job, code: str) -> None:
     """Compute one job and keep its result."""
-    keep(path, *job)
+    keep(path, *job, code)
 
 
 def submit(jobs: Mapping[Path, Job], scheduler: str) -> None:
@@ -119,11 +124,14 @@ def submit(jobs: Mapping[Path, Job], scheduler: str) -> None:
         # A worker with a GPU is started with `--resources GPU=1` and then takes one job at a time.
         gpu = any("GPU" in worker.get("resources", {}) for worker in workers)
         options = dict(pure=False, resources={"GPU": 1} if gpu else None)
-        waiting, futures, failed = iter(jobs.items()), {}, []
+        waiting, futures, failed = zip(jobs.items(), codes_of(jobs), strict=True), {}, []
 
         def submit_some(count: int) -> list:
             """Give so many more jobs to the scheduler."""
-            some = {client.submit(compute, *job, None, **options): path for path, job in islice(waiting, count)}
+            some = {
+                client.submit(compute, *job, None, code, **options): path
+                for (path, job), code in islice(waiting, count)
+            }
             futures.update(some)
             return list(some)
 

@@ -16,10 +16,12 @@ from pathlib import Path
 import torch
 
 PACKAGE = Path(__file__).resolve().parent
+AT_START = {path: path.read_bytes() for path in PACKAGE.glob("*.py")}  # what this process runs
 
 
 class StageError(RuntimeError):
-    """A kept result cannot be read; the message names the file."""
+    """A kept result cannot be read, or the code that would make one is not what its key says; the message names the
+    file."""
 
 
 def run_stage(folder: Path, name: str, function: Callable, **inputs) -> dict:
@@ -35,12 +37,12 @@ def run_stage(folder: Path, name: str, function: Callable, **inputs) -> dict:
     return load(path)
 
 
-def keep(path: Path, name: str, function: Callable, inputs: dict) -> None:
-    """Compute a stage and keep its result, unless it is kept already."""
+def keep(path: Path, name: str, function: Callable, inputs: dict, code: str | None = None) -> None:
+    """Compute a stage and keep its result, unless it is kept already; `code` as for `compute`."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint = path.with_suffix(".checkpoint")
-        save(compute(name, function, inputs, checkpoint), path)
+        save(compute(name, function, inputs, checkpoint, code), path)
         checkpoint.unlink(missing_ok=True)
 
 
@@ -50,8 +52,11 @@ def stage_path(folder: Path, name: str, function: Callable, inputs: dict) -> Pat
     return folder / f"{name.replace(' ', '-').replace('/', '-')}-{key[:16]}.pt"
 
 
-def compute(name: str, function: Callable, inputs: dict, checkpoint: Path | None) -> dict:
-    """The result of a stage's function, with the seconds that it took."""
+def compute(name: str, function: Callable, inputs: dict, checkpoint: Path | None, code: str | None = None) -> dict:
+    """The result of a stage's function, with the seconds that it took. Raises StageError if this process runs other
+    code for it than `code`, which whoever asked for it has."""
+    if code not in (None, function_code(function)):
+        raise StageError(f"{name}: this worker runs another version of kdrep than the notebook: start it again")
     extra = {"checkpoint": checkpoint, "label": name}
     wanted = inspect.signature(function).parameters
     start = time.perf_counter()
@@ -86,8 +91,9 @@ def load(path: Path) -> dict:
 
 
 def stage_key(function: Callable, inputs: dict) -> str:
-    """SHA-256 over the function, the code it depends on, and its inputs."""
-    content = [function.__module__, function.__qualname__, function_code(function), canonical(inputs)]
+    """SHA-256 over the function, the code it depends on, torch's version, and the inputs."""
+    code = [function.__module__, function.__qualname__, function_code(function), torch.__version__.split("+")[0]]
+    content = [*code, canonical(inputs)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -116,12 +122,21 @@ def canonical(value):
 
 
 def function_code(function: Callable) -> str:
-    """Fingerprint of the code that a function depends on: from outside kdrep, its own text and all of kdrep."""
-    name = function.__module__
-    if name.startswith("kdrep."):
-        return code_fingerprint([PACKAGE / f"{name.removeprefix('kdrep.')}.py"])
-    everything = code_fingerprint(sorted(PACKAGE.glob("*.py")))
-    return hashlib.sha256((everything + inspect.getsource(function)).encode()).hexdigest()
+    """Fingerprint of the code that a function depends on: from outside kdrep, its own text and all of kdrep.
+
+    Raises StageError if a file has changed since this process began: what runs here is then not what lies there.
+    """
+    name, own = function.__module__, ""
+    files = [PACKAGE / f"{name.removeprefix('kdrep.')}.py"]
+    if not name.startswith("kdrep."):
+        files, own = sorted(PACKAGE.glob("*.py")), inspect.getsource(function)
+    for path in dependencies(files):
+        if path.read_bytes() != AT_START.get(path):
+            raise StageError(
+                f"kdrep/{path.name} has changed since this kernel started, and runs here as it was: restart the kernel "
+                "(or give the same command again); what is finished is kept"
+            )
+    return code_fingerprint(files, own)
 
 
 def code_fingerprint(files: list[Path], extra: str = "", without: Sequence[str] = ()) -> str:

@@ -39,6 +39,35 @@ def test_a_changed_input_or_code_is_computed_again(tmp_path, monkeypatch):
     assert CALLS == [3, 4, 3]
 
 
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of two files, one of which imports the other, in place of kdrep."""
+    files = {tmp_path / "upper.py": b"from kdrep import lower\n", tmp_path / "lower.py": b"ANSWER = 1\n"}
+    for path, content in files.items():
+        path.write_bytes(content)
+    monkeypatch.setattr(stages, "PACKAGE", tmp_path)
+    monkeypatch.setattr(stages, "AT_START", files)
+    return tmp_path
+
+
+def of_package():
+    """A function that claims to live in the package's upper file."""
+
+
+of_package.__module__ = "kdrep.upper"
+
+
+def test_a_change_of_what_is_imported_changes_the_fingerprint(package, monkeypatch):
+    before = stages.function_code(of_package)
+    (package / "lower.py").write_bytes(b"ANSWER = 2\n")
+    with pytest.raises(stages.StageError, match=r"lower\.py has changed since this kernel started"):
+        stages.function_code(of_package)
+    monkeypatch.setattr(stages, "AT_START", {path: path.read_bytes() for path in package.glob("*.py")})
+    assert stages.function_code(of_package) != before
+    with pytest.raises(stages.StageError, match="another version of kdrep"):
+        stages.compute("stage", of_package, {}, None, before)
+
+
 def test_a_damaged_result_is_named(tmp_path):
     stages.run_stage(tmp_path, "square", square, number=3)
     (path,) = tmp_path.glob("*.pt")
