@@ -1,5 +1,6 @@
 """Teachers and FitNets trained in one or two stages: the experiments of Romero et al. 2015, sections 3 and 4."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,7 +9,16 @@ from torch import nn
 
 from kdrep import inference
 from kdrep.datasets import Dataset, last
-from kdrep.hints import Guided, HintLoss, KnowledgeLoss, check_layer, entropy, entropy_of_hardest, hints_of
+from kdrep.hints import (
+    Guided,
+    HintLoss,
+    KnowledgeLoss,
+    check_layer,
+    check_table,
+    entropy,
+    entropy_of_hardest,
+    hints_of,
+)
 from kdrep.maxout import PUBLISHED, Layers, MaxoutNet, shapes
 from kdrep.training import Recipe, train
 
@@ -126,6 +136,8 @@ def train_net(
         raise ValueError("watch: the entropy is a teacher's; give teacher_logits")
     if watch and recipe.patience:
         raise ValueError("watch: early stopping observes held-out images instead; give a recipe without patience")
+    if teacher_logits is not None:
+        check_table(teacher_logits, len(pictures.train_labels), pictures.classes, "teacher_logits")
     net = make_net(pictures, layers, seed, PUBLISHED if published else None, start).to(device)
     examples, held = divided(pictures, recipe)
     inputs, labels = pictures.train_images.to(device, precision), pictures.train_labels.to(device)
@@ -178,6 +190,7 @@ def train_hints(
     With the recipe's `patience` it stops early, on held-out training images. Returns the student's weights, without
     the regressor, the losses and seconds.
     """
+    check_table(hints, len(pictures.train_labels), math.prod(hint_shape), "hints")
     net = make_net(pictures, layers, seed, PUBLISHED if published else None, None)
     stage = Guided(net, guided, hint_shape, seed, published).to(device)
     inputs, table = pictures.train_images.to(device, precision), hints.to(device)

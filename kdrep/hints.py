@@ -21,6 +21,16 @@ def check_layer(layer: int, layers: Layers, name: str) -> None:
         raise ValueError(f"{name}: must be one of the {convolutions} convolutions, counted from 1, not {layer}")
 
 
+def check_table(table: torch.Tensor, rows: int, columns: int, name: str) -> None:
+    """Raise ValueError unless a teacher's table has one line of so many finite numbers for each training image."""
+    if table.shape != (rows, columns):
+        raise ValueError(
+            f"{name}: ({rows}, {columns}) is expected, a line per training image, not {tuple(table.shape)}"
+        )
+    if not bool(table.isfinite().all()):
+        raise ValueError(f"{name}: NaN or infinity in what the teacher gave; compute it again")
+
+
 def regressor(guided: Shape, hint: Shape) -> Conv:
     """The maxout convolution, without padding, that brings the guided layer's map to the hint's size (section 2.2).
 

@@ -1,5 +1,6 @@
 """Hints: shapes, gradients, schedules, two stages, and what is refused."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -172,6 +173,18 @@ def test_bad_layers_and_teachers_are_refused(pictures):
         hints.hints_of(teacher.eval(), pictures.test_images[:2], 0)
     with pytest.raises(ValueError, match="hint: must be one of the 2"):
         fitnets.hint_shape(pictures, TEACHER, 3)
+
+
+def test_tables_of_a_teacher_that_do_not_fit_are_refused(pictures):
+    shape, count = fitnets.hint_shape(pictures, TEACHER, 1), len(pictures.train_labels)
+    stage = dict(recipe=Recipe(1), layers=STUDENT, guided=1, hint_shape=shape)
+    for table in (torch.zeros(count, 1), torch.zeros(count - 1, math.prod(shape))):
+        with pytest.raises(ValueError, match="hints: .* a line per training image, not"):
+            fitnets.train_hints(pictures, hints=table, **stage)
+    with pytest.raises(ValueError, match="hints: NaN or infinity"):
+        fitnets.train_hints(pictures, hints=torch.full((count, math.prod(shape)), torch.nan), **stage)
+    with pytest.raises(ValueError, match=r"teacher_logits: \(600, 10\) is expected"):
+        fitnets.train_net(pictures, Recipe(1), layers=STUDENT, teacher_logits=torch.zeros(count + 1, 10))
 
 
 def test_whitened_pictures_are_white():
