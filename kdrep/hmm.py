@@ -12,8 +12,6 @@ import torch
 
 from kdrep.lexicon import States
 
-STAY, ADVANCE, HOP = 0, 1, 2
-
 
 class Chains(NamedTuple):
     """Left-to-right graphs of U transcripts, padded to P positions: the state of each position, where a path

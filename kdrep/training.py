@@ -95,7 +95,8 @@ def keep_memory() -> None:
 
 
 keep_memory()
-torch.backends.cudnn.deterministic = True  # the same seed, the same bits
+torch.backends.cudnn.deterministic = True  # what has no fixed order is then left to max pools that overlap
+torch.backends.cudnn.allow_tf32 = False  # whoever asks for float32 gets it in convolutions as well
 
 
 def faster_precision(device: str) -> torch.dtype:
@@ -208,10 +209,10 @@ def make_step(
         if anneal:
             anneal(progress)
         batch = inputs(index, generator)
+        optimizer.zero_grad(set_to_none=True)  # before the forward pass, which would else lie beside old gradients
         with torch.autocast(batch.device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
             logits = population(batch)
         losses = loss(logits.float(), index)
-        optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()
         if recipe.max_gradient:
             torch.nn.utils.clip_grad_norm_(population.parameters(), recipe.max_gradient, foreach=True)
