@@ -51,4 +51,5 @@ lock: ## resolve requirements.lock again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --extra cluster pyproject.toml -o requirements.lock
 
 clean: ## delete the environment and all runs
+	@test $(VENV) = .venv -o ! -e $(VENV) -o -e $(READY) || { echo "$(VENV) was not made by this Makefile: delete it yourself"; exit 1; }
 	rm -rf $(VENV) results/runs

@@ -65,6 +65,7 @@ run() {
         "$PYTHON" -m pip install --quiet --no-index --no-deps --no-build-isolation -e .
         touch .wheels/.installed
     fi
+    find results/runs -name '.*.[0-9]*' -type f -delete 2>/dev/null || true  # what a slice that was killed left half written
     status=0
     KDREP_OFFLINE=1 timeout --signal=INT --kill-after=20 "$limit" "$PYTHON" -m kdrep reproduce ${NOTEBOOK:-} \
         --profile "$PROFILE" --device "$DEVICE" || status=$?
