@@ -90,13 +90,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return globals()[options.command](options)
     except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on where this one stopped", file=sys.stderr)
+        same = "without --fresh it goes on" if getattr(options, "fresh", False) else "the same command goes on"
+        print(f"\ninterrupted; {same} where this one stopped", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
         remedy = "run `make setup`, then `make doctor`, `make reproduce` or `.venv/bin/python -m kdrep`"
         print(f"error: {error.name} is not installed for {sys.executable}: {remedy}", file=sys.stderr)
         return 2
-    except (ValueError, RuntimeError, FileNotFoundError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
@@ -140,10 +141,11 @@ def scorecard(options) -> int:
         raise FileNotFoundError(
             f"{folder / 'rows.csv'} does not exist: run `make reproduce`, or name the folder of a run"
         )
-    card = results.scorecard(results.read_rows(folder / "rows.csv"))
+    rows = results.read_rows(folder / "rows.csv")
+    card = results.scorecard(rows)
     print(results.as_markdown(card) if options.markdown else results.for_terminal(results.as_table(card)))
     if not options.markdown:
-        print(f"\nfrom {runs.shown(folder.resolve())}")
+        print(f"\nfrom {runs.shown(folder.resolve())}. {results.warn_of_outdated(rows)}".rstrip())
     return 0
 
 

@@ -23,6 +23,7 @@ SOURCES = {"mnist": load_mnist, "digits": load_spoken_digits, "cifar10": load_ci
 def data_report(data_dir: str | None, *, download: bool) -> tuple[list[str], bool]:
     """One line a data set, saying whether it is real and what to do if not; and whether all are real."""
     lines, fine = [], True
+    folders(data_dir)  # a place that is none is one error, not one for each set
     for name, loader in SOURCES.items():
         try:
             dataset = loader(data_dir, download=download)

@@ -207,8 +207,7 @@ def choose_precision(folder: Path, device: str) -> torch.dtype:
     asked = os.environ.get("KDREP_PRECISION")
     if asked is not None and asked not in PRECISIONS:
         raise ValueError(f"KDREP_PRECISION: must be one of {', '.join(PRECISIONS)}, not {asked!r}")
-    begun = {fact["precision"] for fact in runs.read_facts(folder).values() if fact["device"] == device}
-    known = asked or (begun.pop() if len(begun) == 1 else None)
+    known = asked or runs.begun_in(folder, device)
     return PRECISIONS[known] if known else faster_precision(device)
 
 

@@ -113,13 +113,28 @@ def run_job(path: Path, job: Job, code: str) -> None:
     keep(path, *job, code)
 
 
-def submit(jobs: Mapping[Path, Job], scheduler: str) -> None:
-    """Compute jobs on a cluster, and keep their results."""
+def connect(scheduler: str):
+    """A Dask client. Raises RuntimeError where Dask is missing, OSError where no scheduler answers."""
     try:
-        from distributed import Client, as_completed
+        from distributed import Client
     except ImportError as error:
         raise RuntimeError("a scheduler needs dask.distributed: pip install 'kdrep[cluster]'") from error
-    with Client(scheduler, timeout=30) as client:
+    try:
+        return Client(scheduler, timeout=30)
+    except (OSError, ValueError) as error:
+        raise OSError(f"scheduler: nothing answers at {scheduler} ({error}); start `dask scheduler` there") from error
+
+
+def reach(scheduler: str) -> None:
+    """See that a scheduler answers; raises as `connect` does."""
+    connect(scheduler).close()
+
+
+def submit(jobs: Mapping[Path, Job], scheduler: str) -> None:
+    """Compute jobs on a cluster, and keep their results."""
+    with connect(scheduler) as client:
+        from distributed import as_completed
+
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         # A worker with a GPU is started with `--resources GPU=1` and then takes one job at a time.
         gpu = any("GPU" in worker.get("resources", {}) for worker in workers)

@@ -1,5 +1,6 @@
 """Promotes a run to results/<profile>/ and to the README, or says why not; and begins a run from what is published."""
 
+import ast
 import json
 import re
 import shutil
@@ -7,8 +8,21 @@ import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from kdrep import papers, runs
-from kdrep.results import ROOT, as_markdown, notebook_code, read_rows, scorecard, stands_in, tally, write_aside
+import papermill
+
+from kdrep import runs
+from kdrep.results import (
+    NOTEBOOKS,
+    ROOT,
+    as_markdown,
+    notebook_code,
+    outdated,
+    read_rows,
+    scorecard,
+    stands_in,
+    tally,
+    write_aside,
+)
 
 README = ROOT / "README.md"
 SCORECARD = "06_scorecard"  # says what a run's other notebooks have found
@@ -109,9 +123,7 @@ def objections(folder: Path) -> list[str]:
     for notebook, fact in facts.items():
         found += notebook_objections(folder, notebook, fact)
     found += incomplete(facts, profiles[0] if profiles else "")
-    for notebook, codes in rows.groupby(rows["claim"].map(lambda claim: papers.claim(claim).notebook))["code"]:
-        if set(codes) != {notebook_code(notebook)}:
-            found.append(f"rows of {notebook} are older than the code they depend on: run it again")
+    found += [f"rows of {notebook} are older than the code they depend on: run it again" for notebook in outdated(rows)]
     size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and "stages" not in p.parts)
     if size > TOTAL_LIMIT:
         found.append(f"the run is larger than {TOTAL_LIMIT:,} bytes ({size:,})")
@@ -137,6 +149,10 @@ def notebook_objections(folder: Path, notebook: str, fact: dict) -> list[str]:
         found.append(f"rows of {notebook} are older than the code they depend on: run it again")
     if fact["parameters"].get("seeds") is not None:
         found.append(f"{notebook} had seeds of its own, not its profile's: run it again without `seeds`")
+    own = {name: value for name, value in fact["parameters"].items() if name not in ("profile", "seeds", "device")}
+    for name, value in own.items():
+        if value != (default := defaults(notebook).get(name)):
+            found.append(f"{notebook} was executed with {name} = {value!r}: run it again with {default!r}")
     if not path.exists():
         found.append(f"the executed notebook {runs.shown(path)} is missing")
     elif has_failed(path):
@@ -154,6 +170,12 @@ def notebook_objections(folder: Path, notebook: str, fact: dict) -> list[str]:
     return found
 
 
+def defaults(notebook: str) -> dict:
+    """The values in a notebook's cell of parameters."""
+    found = papermill.inspect_notebook(NOTEBOOKS / f"{notebook}.ipynb")
+    return {name: ast.literal_eval(parameter["default"]) for name, parameter in found.items()}
+
+
 def wrote(executed: str, fact: dict) -> bool:
     """Whether an executed notebook's text is that of the execution which a part's facts come from."""
     papermill = json.loads(executed)["metadata"].get("papermill", {})
@@ -169,7 +191,7 @@ def has_failed(path: Path) -> bool:
     written."""
     try:
         cells = json.loads(path.read_text())["cells"]
-    except json.JSONDecodeError:
+    except ValueError:  # no JSON, or cut within a letter
         return True
     states = {cell.get("metadata", {}).get("papermill", {}).get("status", "completed") for cell in cells}
     failed = any(output.get("output_type") == "error" for cell in cells for output in cell.get("outputs", ()))

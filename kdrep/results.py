@@ -1,5 +1,6 @@
 """Rows, verdicts and the scorecard: what a run measured, and what follows from it."""
 
+import io
 import json
 import math
 from collections.abc import Sequence
@@ -241,6 +242,20 @@ def notebook_code(notebook: str) -> str:
     return code_fingerprint(imports_of(plain), "\0".join(sources), without=("papers.py", "profiles.py"))[:16]
 
 
+def outdated(rows: pd.DataFrame) -> list[str]:
+    """The notebooks whose rows are older than the code they depend on."""
+    codes = rows.groupby(rows["claim"].map(lambda claim: papers.claim(claim).notebook))["code"]
+    return [notebook for notebook, found in codes if set(found) != {notebook_code(notebook)}]
+
+
+def warn_of_outdated(rows: pd.DataFrame) -> str:
+    """A sentence on the notebooks whose rows are outdated, empty if there are none."""
+    old = outdated(rows)
+    return (
+        f"Measured by other code than there is now: {', '.join(old)}. `make reproduce` runs them again." if old else ""
+    )
+
+
 def write_aside(path: Path, text: str) -> None:
     """Write a text file, of which nobody reads half."""
     with aside(path) as part:
@@ -248,9 +263,12 @@ def write_aside(path: Path, text: str) -> None:
 
 
 def read_rows(path: Path) -> pd.DataFrame:
-    """Rows of a rows.csv. Raises ValueError if the file lacks a column."""
+    """Rows of a rows.csv. Raises ValueError if the file is cut off or lacks a column."""
+    text = path.read_text()
+    if not text.endswith("\n"):
+        raise ValueError(f"{path}: is cut off; delete it and run the notebooks again")
     rows = pd.read_csv(
-        path,
+        io.StringIO(text),
         dtype={"claim": str, "arm": str, "quantity": str, "dataset": str, "code": str},
         keep_default_na=False,
         na_values={"published": [""], "value": [""], "low": [""], "high": [""]},
@@ -258,4 +276,6 @@ def read_rows(path: Path) -> pd.DataFrame:
     missing = [column for column in COLUMNS if column not in rows.columns]
     if missing:
         raise ValueError(f"{path}: the columns {', '.join(missing)} are missing; run the notebooks again")
+    if rows[["value", "low", "high", "code"]].isna().any(axis=None):
+        raise ValueError(f"{path}: a row has no value, limits or code; delete it and run the notebooks again")
     return rows

@@ -1,6 +1,5 @@
 """Executes notebooks through papermill: in order, with progress, going on after a failure."""
 
-import ast
 import contextlib
 import json
 import os
@@ -14,9 +13,9 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from kdrep import publishing, runs
+from kdrep import data, parallel, publishing, runs
 from kdrep.profiles import SETTINGS, choose_device, choose_profile, settings
-from kdrep.results import NOTEBOOKS, as_table, for_terminal, notebook_code, scorecard
+from kdrep.results import NOTEBOOKS, as_table, for_terminal, notebook_code, scorecard, warn_of_outdated
 
 QUIET = ["--log-level=ERROR"]  # a kernel of this machine alone need not warn that it is reached over plain TCP
 
@@ -43,9 +42,8 @@ def reproduce(
     `keep_published` the run takes over whatever is published and still up to date."""
     profile, notebooks = choose_profile(profile, device), choose_notebooks(notebooks)
     parameters = {"profile": profile, "seeds": seeds, "device": choose_device(device)}
-    for notebook in notebooks:
-        settings(notebook, profile, seeds)  # what is wrong is said before anything is executed
     folder = runs.run_folder(runs.named_folder(name) if name else None, profile)
+    check(notebooks, profile, seeds, folder, parameters["device"], fresh)
     if fresh:
         runs.clear(folder)
     if keep_published:
@@ -73,18 +71,30 @@ def reproduce(
     return 1 if failures else 0
 
 
+def check(notebooks: list[str], profile: str, seeds: int | None, folder: Path, device: str, fresh: bool) -> None:
+    """Raise ValueError, or what else is wrong with settings, data, precision or scheduler, before anything is done."""
+    for notebook in notebooks:
+        settings(notebook, profile, seeds)
+    data.folders()
+    asked, begun = os.environ.get("KDREP_PRECISION"), None if fresh else runs.begun_in(folder, device)
+    if asked and begun and asked != begun:
+        raise ValueError(f"precision: {runs.shown(folder)} was begun in {begun}, not {asked}: give --name or --fresh")
+    if os.environ.get("KDREP_SCHEDULER"):
+        parallel.reach(os.environ["KDREP_SCHEDULER"])
+
+
 def finished(folder: Path, notebook: str, parameters: dict) -> bool:
-    """Whether the run holds this notebook, executed without failure, with these parameters and today's code, and all
-    its figures. It does not count where the tree was dirty and is clean now, or, unless it is a smoke run, where
-    something stood in for data, which may have come since."""
+    """Whether the run holds this notebook, executed without failure, with these parameters and today's code, and the
+    rows and figures of that execution. It does not count where the tree was dirty and is clean now, or, unless it is a
+    smoke run, where something stood in for data, which may have come since."""
     executed = folder / "notebooks" / f"{notebook}.ipynb"
     if notebook == publishing.SCORECARD or not executed.exists() or publishing.has_failed(executed):
         return False
     _, facts = runs.read_parts(folder)
     fact = facts.get(notebook)
-    if not fact or fact["code"] != notebook_code(notebook):
+    if not fact or fact["code"] != notebook_code(notebook) or not publishing.wrote(executed.read_text(), fact):
         return False
-    wanted = defaults(notebook) | parameters
+    wanted = publishing.defaults(notebook) | parameters
     if any(wanted.get(name) != value for name, value in fact["parameters"].items()):
         return False
     if not all((folder / "figures" / name).exists() for name in fact["figures"]):
@@ -92,12 +102,6 @@ def finished(folder: Path, notebook: str, parameters: dict) -> bool:
     if fact["dirty"] and not runs.git_state()[1]:
         return False
     return parameters["profile"] == "smoke" or all(data["real"] for data in fact["datasets"].values())
-
-
-def defaults(notebook: str) -> dict:
-    """The values in a notebook's cell of parameters."""
-    found = papermill.inspect_notebook(NOTEBOOKS / f"{notebook}.ipynb")
-    return {name: ast.literal_eval(parameter["default"]) for name, parameter in found.items()}
 
 
 def execute(notebook: str, target: Path, parameters: dict) -> str | None:
@@ -162,10 +166,13 @@ def follow(path: Path, stop: threading.Event) -> None:
 
 def print_scorecard(folder: Path, profile: str) -> None:
     """The scorecard of a run on the terminal, beside what is published of its profile."""
-    card, published = (scorecard(runs.read_parts(place)[0]) for place in (folder, publishing.published_folder(profile)))
+    rows, theirs = (runs.read_parts(place)[0] for place in (folder, publishing.published_folder(profile)))
+    card, published = scorecard(rows), scorecard(theirs)
     table, before = as_table(card), as_table(published)
     same = table["what is measured"] == before["what is measured"]
     table.insert(table.columns.get_loc("this run"), "published", before["this run"].where(same, "—"))
     print("\n" + for_terminal(table))
     counts = card["verdict"].value_counts()
     print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    if old := warn_of_outdated(rows):
+        print(old)

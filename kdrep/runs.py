@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,16 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from kdrep.profiles import SETTINGS
 from kdrep.results import COLUMNS, ROOT, read_rows, scorecard, with_verdicts, write_aside
 
 PACKED = ROOT / ".packed"
-WRITTEN = {"notebooks", "figures", "parts", "stages", "rows.csv", "scorecard.csv", "run.json"}
+TABLES = ("rows.csv", "scorecard.csv", "run.json")
+OWN = "|".join(SETTINGS)  # what a run writes, and what is left of it if it is killed while it does
+WRITTEN = re.compile(
+    rf"\.?({'|'.join(map(re.escape, TABLES))}|notebooks/({OWN})\.ipynb|figures/({OWN})-[\w-]+\.png"
+    rf"|parts/\.?({OWN})\.(csv|json)|stages/.+\.(pt|checkpoint)|notebooks/\.ipynb_checkpoints/.*)(\.\d+)?"
+)
 PACKAGES = ("torch", "torchvision", "torchaudio", "numpy", "pandas", "scipy", "scikit-learn", "papermill", "nbval")
 
 
@@ -35,8 +42,8 @@ def clear(folder: Path) -> None:
     """Delete a run. Raises ValueError, and deletes nothing, if the folder holds anything that no run writes."""
     if not folder.exists():
         return
-    names = sorted(path.name for path in folder.iterdir())
-    foreign = [name for name in names if name not in WRITTEN and not name.startswith(".")]
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+    foreign = [name for name in files if not WRITTEN.fullmatch(name)]
     if foreign:
         raise ValueError(f"{shown(folder)} holds {foreign[0]}, which no run writes, and is not deleted; do it yourself")
     shutil.rmtree(folder)
@@ -51,8 +58,21 @@ def write_part(folder: Path, notebook: str, rows: list[dict], facts: dict) -> No
 
 
 def read_facts(folder: Path) -> dict[str, dict]:
-    """What is known about the execution of every notebook that has finished in a run."""
-    return {p.stem: json.loads(p.read_text()) for p in sorted((folder / "parts").glob("*.json"))}
+    """What is known about the execution of every notebook that has finished in a run. Raises ValueError that names a
+    file which cannot be read."""
+    facts = {}
+    for path in sorted((folder / "parts").glob("*.json")):
+        try:
+            facts[path.stem] = json.loads(path.read_text())
+        except ValueError as error:
+            raise ValueError(f"{path}: is cut off or damaged ({error}); delete it and run the notebook again") from None
+    return facts
+
+
+def begun_in(folder: Path, device: str) -> str | None:
+    """The precision in which a run's notebooks were executed on a device, if it is one and the same."""
+    found = {fact["precision"] for fact in read_facts(folder).values() if fact["device"] == device}
+    return found.pop() if len(found) == 1 else None
 
 
 def read_parts(folder: Path) -> tuple[pd.DataFrame, dict[str, dict]]:

@@ -9,6 +9,7 @@ import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
 from kdrep import __main__, doctor, notebook, publishing, results, runner, runs
+from kdrep.datasets import DataError
 from kdrep.profiles import choose_profile
 
 START = """
@@ -81,6 +82,35 @@ def test_a_notebook_that_was_cut_off_while_written_is_executed_again(house, caps
     assert "done before, kept" not in capsys.readouterr().out
 
 
+def test_rows_of_another_execution_do_not_count_as_finished(house, capsys):
+    options = dict(name=None, seeds=None, device="cpu", fresh=False)
+    runner.reproduce(["01"], "smoke", **options)
+    part = house / "run" / "parts" / "01_mnist.json"
+    part.write_text(json.dumps(json.loads(part.read_text()) | dict(finished="2026-01-01T00:00:00+00:00")))
+    assert runner.reproduce(["01"], "smoke", **options) == 0
+    assert "done before, kept" not in capsys.readouterr().out
+    runner.reproduce(["01"], "smoke", **options)
+    assert "done before, kept" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "error", "message"),
+    [
+        ("KDREP_DATA", "no/such/folder", DataError, "KDREP_DATA: no/such/folder is no folder"),
+        ("KDREP_PRECISION", "bfloat16", ValueError, "was begun in float32, not bfloat16"),
+        ("KDREP_SCHEDULER", "nonsense", OSError, "scheduler: nothing answers at nonsense"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_executed(house, monkeypatch, variable, value, error, message):
+    part = house / "run" / "parts" / "02_speech.json"
+    part.parent.mkdir(parents=True)
+    part.write_text('{"precision": "float32", "device": "cpu"}')
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(error, match=message):
+        runner.reproduce(["01"], "smoke", name=None, seeds=None, device="cpu", fresh=False)
+    assert not (house / "run" / "notebooks").exists()
+
+
 @pytest.mark.parametrize(
     ("profile", "real", "kept"), [("smoke", False, True), ("quick", False, False), ("quick", True, True)]
 )
@@ -91,6 +121,7 @@ def test_what_was_measured_on_a_stand_in_is_tried_again(house, monkeypatch, prof
         code=runner.notebook_code("01_mnist"), parameters=parameters, datasets={"mnist": {"real": real}}
     )  # fmt: skip
     monkeypatch.setattr(runner.runs, "read_parts", lambda folder: (None, {"01_mnist": fact}))
+    monkeypatch.setattr(publishing, "wrote", lambda *_: True)
     assert runner.finished(house / "run", "01_mnist", parameters) == kept
 
 
@@ -99,7 +130,8 @@ def test_a_parameter_of_one_notebook_makes_another_run(tmp_path, monkeypatch, co
     parameters = {"profile": "smoke", "seeds": None, "device": "cpu"}
     fact = FACT | dict(code=runner.notebook_code("02_speech"), parameters=parameters | {"corpus": corpus})
     monkeypatch.setattr(runner.runs, "read_parts", lambda folder: (None, {"02_speech": fact}))
-    monkeypatch.setattr(publishing, "has_failed", lambda path: False)
+    for name, answer in (("has_failed", False), ("wrote", True)):
+        monkeypatch.setattr(publishing, name, lambda *_, answer=answer: answer)
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "02_speech.ipynb").touch()
     assert runner.finished(tmp_path, "02_speech", parameters) == kept
@@ -111,6 +143,7 @@ def test_what_could_not_be_published_is_executed_again(house, monkeypatch, spoil
     parameters = {"profile": "smoke", "seeds": None, "device": "cpu"}
     fact = FACT | dict(code=runner.notebook_code("01_mnist"), parameters=parameters) | spoil
     monkeypatch.setattr(runner.runs, "read_parts", lambda folder: (None, {"01_mnist": fact}))
+    monkeypatch.setattr(publishing, "wrote", lambda *_: True)
     monkeypatch.setattr(runner.runs, "git_state", lambda: ("commit", False))
     assert runner.finished(house / "run", "01_mnist", parameters) == kept
     monkeypatch.setattr(runner.runs, "git_state", lambda: ("commit", True))
@@ -155,15 +188,39 @@ def test_a_run_has_a_plain_name(name):
 
 
 def test_fresh_deletes_runs_alone(tmp_path):
-    (tmp_path / "thesis.tex").write_text("years of work")
-    (tmp_path / "run" / "stages").mkdir(parents=True)
-    (tmp_path / "notebooks").mkdir()
-    with pytest.raises(ValueError, match="which no run writes"):
-        runs.clear(tmp_path)
-    assert (tmp_path / "thesis.tex").exists()
+    for number, name in enumerate(("thesis.tex", "notebooks/thesis.ipynb", "figures/me.png", ".git/config")):
+        path = tmp_path / str(number) / name
+        path.parent.mkdir(parents=True)
+        path.write_text("years of work")
+        with pytest.raises(ValueError, match=f"holds {name}, which no run writes"):
+            runs.clear(tmp_path / str(number))
+        assert path.exists()
+    for name in ("stages/a-0.pt", "parts/.01_mnist.csv.12", ".rows.csv.12", "notebooks/01_mnist.ipynb", "run.json"):
+        path = tmp_path / "run" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     runs.clear(tmp_path / "run")
     assert not (tmp_path / "run").exists()
     runs.clear(tmp_path / "run")
+
+
+def test_files_of_a_run_that_are_cut_off_are_named(good_run, capsys):
+    table, part = good_run / "rows.csv", good_run / "parts" / "01_mnist.json"
+    for cut in (0, len(table.read_text()) - 5):
+        table.write_text(table.read_text()[:cut])
+        assert __main__.main(["scorecard", str(good_run)]) == 2
+        assert "rows.csv: is cut off" in capsys.readouterr().err
+    part.write_text(part.read_text()[:20])
+    assert __main__.main(["publish", str(good_run)]) == 2
+    assert "01_mnist.json: is cut off or damaged" in capsys.readouterr().err
+
+
+def test_rows_of_other_code_are_said_to_be_old(good_run, monkeypatch, capsys):
+    __main__.main(["scorecard", str(good_run)])
+    assert "other code" not in capsys.readouterr().out
+    monkeypatch.setattr(results, "notebook_code", lambda name: "newer")
+    __main__.main(["scorecard", str(good_run)])
+    assert "Measured by other code than there is now: 01_mnist." in capsys.readouterr().out
 
 
 def test_folders_in_the_environment_are_those_of_the_shell(monkeypatch, tmp_path):
@@ -318,6 +375,7 @@ def test_a_run_takes_over_what_is_published_and_up_to_date(good_run, tmp_path, m
         (dict(dirty=True), "working tree was dirty"),
         (dict(dirty=True, commit=None), "its commit is not known"),
         (dict(parameters={"seeds": 1}), "01_mnist had seeds of its own"),
+        (dict(parameters={"corpus": "another"}), "01_mnist was executed with corpus = 'another'"),
         (dict(finished="2026-01-01T00:00:10+00:00"), "rows of 01_mnist are not those of"),
         (dict(datasets={"embedded-digits": {"real": False}}), "stand-in data: embedded-digits"),
         (dict(code="older"), "rows of 01_mnist are older"),
