@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from kdrep.papers import SAME_DATA
+from kdrep.papers import SAME_DATA, claim
 from kdrep.statistics import mean_interval
 
 SHADES = ("#1b2a41", "#c1440e", "#3e8e7e", "#e0a030", "#7d6b9e", "#8a8a8a")
@@ -149,7 +149,9 @@ def sweep(temperatures: Sequence[float], tables: Mapping[int, np.ndarray], epoch
             axis.axvspan(8, max(temperatures), **REGION)
         bands(axis, temperatures, {"": table})
         log_axis(axis, (1, 3, 8, 20, 50))
-        axis.set_title(f"{width} units a layer,\n{epochs[width]} epochs, {len(table)} seed(s)", fontsize=10)
+        axis.set_title(
+            f"{width} units a layer,\n{epochs[width]} epochs, {len(table)} seed{'s' * (len(table) > 1)}", fontsize=10
+        )
         axis.set(xlabel="temperature T")
     axes[0][0].set_ylabel("test errors of the student")
     shade = plt.Rectangle((0, 0), 1, 1, label="the paper: lowest errors (30 units), level errors (300, 800)", **REGION)
@@ -239,7 +241,8 @@ def comparable(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def forest(rows: pd.DataFrame) -> plt.Figure:
-    """Ours over the paper's figure, with intervals, for comparable rows; the claim's verdict by marker."""
+    """Ours over the paper's figure, with intervals, for comparable rows; the claim's verdict by marker, which is filled
+    where the row is one that the verdict rests on."""
     marks = {"reproduced": "s", "partly": "D", "not reproduced": "X", "inconclusive": "o", "not run": "."}
     limits = (0.05, 20)
     figure, axis = plt.subplots(figsize=(8.5, 1.2 + 0.27 * len(rows)))
@@ -252,7 +255,9 @@ def forest(rows: pd.DataFrame) -> plt.Figure:
         for end, (goes_on, arrow) in zip(limits, beyond, strict=True):
             if goes_on:
                 axis.plot(end, i, arrow, color=SHADES[0], markersize=4)
-        axis.plot(value, i, marks[row.verdict], color=SHADES[0], markersize=6)
+        decides = any((need.arm, need.quantity) == (row.arm, row.quantity) for need in claim(row.claim).needs)
+        filling = SHADES[0] if decides else "white"
+        axis.plot(value, i, marks[row.verdict], color=SHADES[0], markerfacecolor=filling, markersize=6)
     axis.set_yticks(range(len(rows)), [f"{r.claim}  {r.arm}, {r.quantity}" for r in rows.itertuples()], fontsize=8)
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlabel("this run / the paper")

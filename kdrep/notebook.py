@@ -32,6 +32,7 @@ from kdrep.results import (
     with_interval,
 )
 from kdrep.stages import run_stage
+from kdrep.statistics import Interval
 from kdrep.training import dtype_name, faster_precision
 
 STAMP = "stand-in data: nothing here\nmay be compared with the paper"
@@ -119,12 +120,16 @@ class Run:
         same = [r for r in self.rows if (r["claim"], r["arm"], r["quantity"]) == (claim, arm, quantity)]
         self.rows = [r for r in self.rows if r not in same] + [row]
 
-    def measured(self, claim: str, arm: str, quantity: str) -> str:
-        """A noted quantity with its interval, for prose."""
+    def interval(self, claim: str, arm: str, quantity: str) -> Interval:
+        """A noted quantity. Raises KeyError if there is no such row yet."""
         for r in self.rows:
             if (r["claim"], r["arm"], r["quantity"]) == (claim, arm, quantity):
-                return with_interval(r["value"], r["low"], r["high"])
+                return Interval(r["value"], r["low"], r["high"])
         raise KeyError(f"no row yet for {claim}, {arm}, {quantity}")
+
+    def measured(self, claim: str, arm: str, quantity: str) -> str:
+        """A noted quantity with its interval, for prose."""
+        return with_interval(*self.interval(claim, arm, quantity))
 
     @property
     def stands_in(self) -> bool:
@@ -192,7 +197,8 @@ def begin(
     )  # fmt: skip
     facts = runs.machine(device)
     hardware = facts.get("gpu", facts["cpu"])
-    counted = f", {run.settings.seeds} seed(s)" if hasattr(run.settings, "seeds") else ""
+    seeds_of_run = getattr(run.settings, "seeds", None)
+    counted = f", {seeds_of_run} seed{'s' * (seeds_of_run > 1)}" if seeds_of_run else ""
     print(f"profile {profile}{counted}; {hardware}, {dtype_name(precision)}")
     if profile == "smoke":
         display(Markdown("> **Smoke profile:** tiny nets, a slice of the data. Every cell runs; nothing is a result."))
