@@ -126,7 +126,7 @@ def check(need: Need, rows: pd.DataFrame) -> tuple[str | None, str]:
         return verdict_of(reached <= published * (1 + need.bound)), text
     if need.kind == "order":
         met = value > 0 and abs(math.log10(value / published)) <= 0.5
-        return verdict_of(met), f"{text} (published {number(published)}; a factor of {10**0.5:.1f} allowed)"
+        return verdict_of(met), f"{text} (published {number(published)}: a factor of {10**0.5:.1f} allowed)"
     if need.kind == "at least":
         return verdict_of(value >= need.bound), f"{text} (at least {number(need.bound, 12)})"
     if need.kind == "scale":
