@@ -103,7 +103,7 @@ def budgets(regimes: Mapping[str, Mapping[str, Interval]]) -> plt.Figure:
         axis.errorbar(x, values[:, 0], spread, fmt=MARKERS[i], color=SHADES[i], capsize=3, label=arm)
     axis.set_xticks(range(len(regimes)), list(regimes))
     axis.set(ylabel="ahead in test accuracy, points", xlabel="generalist, and steps of one specialist")
-    axis.legend(fontsize=8, title="generalist + specialists less ...", title_fontsize=8)
+    axis.legend(fontsize=8, title="generalist + specialists minus ...", title_fontsize=8)
     return figure
 
 
