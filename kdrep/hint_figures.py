@@ -136,8 +136,8 @@ def panels(
     return figure
 
 
-def colours(found: Mapping[str, Mapping[str, Sequence[float]]], guessing: Mapping[str, float]) -> plt.Figure:
-    """Test accuracy of teacher and arms, one panel a data set, seeds as dots; guessing as a line."""
+def colours(found: Mapping[str, Mapping[str, Sequence[float]]]) -> plt.Figure:
+    """Test accuracy of teacher and arms, one panel for each data set, seeds as dots; the teacher's as a line."""
     figure, axes = plt.subplots(1, len(found), figsize=(8, 3.4))
     for axis, (name, arms) in zip(axes, found.items(), strict=True):
         for i, (_arm, values) in enumerate(arms.items()):
@@ -145,9 +145,10 @@ def colours(found: Mapping[str, Mapping[str, Sequence[float]]], guessing: Mappin
             axis.plot(
                 [i + 0.12] * len(values), values, "o", color="0.6", markersize=4, label="one seed" if i == 0 else None
             )
-        axis.axhline(guessing[name], label="guessing", **PAPER)
+        axis.axhline(np.mean(arms["teacher"]), color="0.8", linewidth=1, label="teacher", zorder=0)
         axis.set_xticks(range(len(arms)), list(arms))
-        axis.set(title=name, xlim=(-0.5, len(arms) - 0.5), ylim=(0, None), ylabel="test accuracy, %")
+        axis.margins(y=0.15)
+        axis.set(title=name, xlim=(-0.5, len(arms) - 0.5), ylabel="test accuracy, %")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, fontsize=8)
     return figure
 
@@ -166,7 +167,7 @@ def speed(sizes: pd.DataFrame, found: Mapping[str, Mapping[str, Interval]]) -> p
     style = dict(color=SHADES[last], markersize=8, label="the paper (a GPU)")
     axis.plot(places + 0.12 * (last - 1), paper, MARKERS[last], **style)
     fewer = sizes.loc["teacher", "multiplications"] / sizes.loc[nets, "multiplications"]
-    axis.plot(places, fewer, label="times fewer multiplications", **PAPER)
+    axis.plot(places, fewer, "_", color="0.4", markersize=24, label="times fewer multiplications")
     axis.set(yscale="log", ylabel="times as fast as the teacher", xticks=places)
     axis.set_xticklabels(nets)
     axis.yaxis.set_minor_formatter(NullFormatter())
