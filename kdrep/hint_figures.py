@@ -68,7 +68,7 @@ def curriculum(curves: Mapping[str, np.ndarray]) -> plt.Figure:
 
 
 def few_images(counts: Mapping[str, Sequence[int]], found: Mapping[str, Mapping[str, np.ndarray]]) -> plt.Figure:
-    """Test error over the number of images, one panel a recipe; (seeds, counts) an arm."""
+    """Test error over the number of images, one panel per recipe; (seeds, counts) an arm."""
     figure = panels(counts, found, "training images of the student", apart=0.06)
     every = sorted({count for kind in found for count in counts[kind]})
     for axis in figure.axes:
@@ -102,7 +102,7 @@ def which_layer(found: Mapping[int, Mapping[int, Sequence[float]]], unaided: Seq
 def depth(
     depths: Mapping[str, Sequence[int]], found: Mapping[str, Mapping[str, np.ndarray]], chance: float
 ) -> plt.Figure:
-    """Test error over the number of layers, one panel a recipe; (seeds, depths) an arm; chance as a line."""
+    """Test error over the number of layers, one panel per recipe; (seeds, depths) an arm; chance as a line."""
     figure = panels(depths, found, "layers")
     for axis, kind in zip(figure.axes, found, strict=True):
         axis.axhline(chance, label="chance", **PAPER)
