@@ -206,7 +206,8 @@ def begin(
 
 
 def choose_precision(folder: Path, device: str) -> torch.dtype:
-    """What $KDREP_PRECISION says, else what the run in this folder began with on this device, else the faster one.
+    """What $KDREP_PRECISION says, else what the run in this folder began with on this device, else the faster one,
+    which is noted with the run.
 
     Raises ValueError for what is neither float32 nor bfloat16.
     """
@@ -214,7 +215,10 @@ def choose_precision(folder: Path, device: str) -> torch.dtype:
     if asked is not None and asked not in PRECISIONS:
         raise ValueError(f"KDREP_PRECISION: must be one of {', '.join(PRECISIONS)}, not {asked!r}")
     known = asked or runs.begun_in(folder, device)
-    return PRECISIONS[known] if known else faster_precision(device)
+    chosen = PRECISIONS[known] if known else faster_precision(device)
+    if runs.begun_in(folder, device) is None:
+        runs.note_precision(folder, device, dtype_name(chosen))
+    return chosen
 
 
 def claims_table(notebook: str) -> Styler:

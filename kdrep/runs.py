@@ -17,10 +17,11 @@ from kdrep.profiles import SETTINGS
 from kdrep.results import COLUMNS, ROOT, read_rows, scorecard, with_verdicts, write_aside
 
 PACKED = ROOT / ".packed"
-TABLES = ("rows.csv", "scorecard.csv", "run.json")
+PRECISION = "precision.json"  # what products are computed in, device by device
+FILES = ("rows.csv", "scorecard.csv", "run.json", PRECISION)
 OWN = "|".join(SETTINGS)  # what a run writes, and what is left of it if it is killed while it does
 WRITTEN = re.compile(
-    rf"\.?({'|'.join(map(re.escape, TABLES))}|notebooks/({OWN})\.ipynb|figures/({OWN})-[\w-]+\.png"
+    rf"\.?({'|'.join(map(re.escape, FILES))}|notebooks/({OWN})\.ipynb|figures/({OWN})-[\w-]+\.png"
     rf"|parts/\.?({OWN})\.(csv|json)|stages/.+\.(pt|checkpoint)|notebooks/\.ipynb_checkpoints/.*)(\.\d+)?"
 )
 PACKAGES = ("torch", "torchvision", "torchaudio", "numpy", "pandas", "scipy", "scikit-learn", "papermill", "nbval")
@@ -70,9 +71,25 @@ def read_facts(folder: Path) -> dict[str, dict]:
 
 
 def begun_in(folder: Path, device: str) -> str | None:
-    """The precision in which a run's notebooks were executed on a device, if it is one and the same."""
+    """The precision in which a run was begun on a device, as it was noted then, or else its notebooks were executed,
+    if it is one and the same."""
+    noted = read_precisions(folder).get(device)
     found = {fact["precision"] for fact in read_facts(folder).values() if fact["device"] == device}
-    return found.pop() if len(found) == 1 else None
+    return noted or (found.pop() if len(found) == 1 else None)
+
+
+def note_precision(folder: Path, device: str, precision: str) -> None:
+    """Note in which precision a run is begun on a device, so that it goes on in the same."""
+    write_aside(folder / PRECISION, json.dumps(read_precisions(folder) | {device: precision}) + "\n")
+
+
+def read_precisions(folder: Path) -> dict[str, str]:
+    """The precisions that were noted for a run, device by device."""
+    path = folder / PRECISION
+    try:
+        return json.loads(path.read_text()) if path.exists() else {}
+    except ValueError:
+        raise ValueError(f"{path}: is cut off or damaged; delete it") from None
 
 
 def read_parts(folder: Path) -> tuple[pd.DataFrame, dict[str, dict]]:

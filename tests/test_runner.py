@@ -231,7 +231,10 @@ def test_folders_in_the_environment_are_those_of_the_shell(monkeypatch, tmp_path
 
 def test_the_precision_is_asked_for_or_kept(monkeypatch, tmp_path):
     monkeypatch.setattr(notebook, "faster_precision", lambda device: torch.bfloat16)
-    assert notebook.choose_precision(tmp_path, "cpu") == torch.bfloat16
+    assert notebook.choose_precision(tmp_path / "begun", "cpu") == torch.bfloat16
+    with monkeypatch.context() as later:  # an interrupted run goes on in what it was begun in, whatever is faster now
+        later.setattr(notebook, "faster_precision", lambda device: torch.float32)
+        assert notebook.choose_precision(tmp_path / "begun", "cpu") == torch.bfloat16
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "01_mnist.json").write_text('{"precision": "float32", "device": "cpu"}')
     assert notebook.choose_precision(tmp_path, "cpu") == torch.float32
