@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 
 PACKAGE = Path(__file__).resolve().parent
-AT_START = {path: path.read_bytes() for path in PACKAGE.glob("*.py")}  # what this process runs
+AT_START = {path: path.read_bytes() for path in PACKAGE.glob("*.py") if path.is_file()}  # what this process runs
+OWN_FILE = ("stages.py",)  # keeps results; what they are does not depend on it
 
 
 class StageError(RuntimeError):
@@ -55,7 +56,7 @@ def stage_path(folder: Path, name: str, function: Callable, inputs: dict) -> Pat
 def compute(name: str, function: Callable, inputs: dict, checkpoint: Path | None, code: str | None = None) -> dict:
     """The result of a stage's function, with the seconds that it took. Raises StageError if this process runs other
     code for it than `code`, which whoever asked for it has."""
-    if code not in (None, function_code(function)):
+    if code and code != fingerprint_at_start(function):
         raise StageError(f"{name}: this worker runs another version of kdrep than the notebook: start it again")
     extra = {"checkpoint": checkpoint, "label": name}
     wanted = inspect.signature(function).parameters
@@ -126,17 +127,30 @@ def function_code(function: Callable) -> str:
 
     Raises StageError if a file has changed since this process began: what runs here is then not what lies there.
     """
-    name, own = function.__module__, ""
-    files = [PACKAGE / f"{name.removeprefix('kdrep.')}.py"]
-    if not name.startswith("kdrep."):
-        files, own = sorted(PACKAGE.glob("*.py")), inspect.getsource(function)
+    files, own = files_of(function)
     for path in dependencies(files):
         if path.read_bytes() != AT_START.get(path):
             raise StageError(
                 f"kdrep/{path.name} has changed since this kernel started, and runs here as it was: restart the kernel "
                 "(or give the same command again); what is finished is kept"
             )
-    return code_fingerprint(files, own)
+    return code_fingerprint(files, own, OWN_FILE)
+
+
+def fingerprint_at_start(function: Callable) -> str | None:
+    """The same, None if the files have changed since: what this process runs is then not known to be that."""
+    try:
+        return function_code(function)
+    except StageError:
+        return None
+
+
+def files_of(function: Callable) -> tuple[list[Path], str]:
+    """The files of kdrep that a function depends on directly, and its own text if it is none of kdrep's."""
+    name = function.__module__
+    if name.startswith("kdrep."):
+        return [PACKAGE / f"{name.removeprefix('kdrep.')}.py"], ""
+    return sorted(AT_START), inspect.getsource(function)
 
 
 def code_fingerprint(files: list[Path], extra: str = "", without: Sequence[str] = ()) -> str:

@@ -47,7 +47,9 @@ def package(tmp_path, monkeypatch):
         path.write_bytes(content)
     monkeypatch.setattr(stages, "PACKAGE", tmp_path)
     monkeypatch.setattr(stages, "AT_START", files)
-    return tmp_path
+    stages.imports_of.cache_clear()
+    yield tmp_path
+    stages.imports_of.cache_clear()
 
 
 def of_package():
@@ -64,8 +66,21 @@ def test_a_change_of_what_is_imported_changes_the_fingerprint(package, monkeypat
         stages.function_code(of_package)
     monkeypatch.setattr(stages, "AT_START", {path: path.read_bytes() for path in package.glob("*.py")})
     assert stages.function_code(of_package) != before
-    with pytest.raises(stages.StageError, match="another version of kdrep"):
-        stages.compute("stage", of_package, {}, None, before)
+
+
+def test_a_worker_with_other_code_than_the_notebook_computes_nothing(package):
+    asked = stages.function_code(of_package)
+    for content in (b"ANSWER = 2\n", b"ANSWER = 1\n"):  # its files have changed under it; or it is older than they
+        (package / "lower.py").write_bytes(content)
+        code = asked if content.endswith(b"2\n") else "newer"
+        with pytest.raises(stages.StageError, match="this worker runs another version of kdrep"):
+            stages.compute("stage", of_package, {}, None, code)
+
+
+def test_another_torch_is_another_key(monkeypatch):
+    before = stages.stage_key(square, {"number": 3})
+    monkeypatch.setattr(torch, "__version__", "99.0")
+    assert stages.stage_key(square, {"number": 3}) != before
 
 
 def test_a_damaged_result_is_named(tmp_path):
