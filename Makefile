@@ -16,6 +16,7 @@ help: ## list the commands
 setup: $(READY) ## install everything into .venv
 
 $(READY): requirements.lock pyproject.toml
+	@test $(VENV) = .venv -o ! -e $(VENV) -o -e $@ || { echo "$(VENV) is an environment of another make: say VENV=.venv, or name a new folder"; exit 1; }
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or say PYTHON=/path/to/python3"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock

@@ -214,9 +214,10 @@ def choose_precision(folder: Path, device: str) -> torch.dtype:
     asked = os.environ.get("KDREP_PRECISION")
     if asked is not None and asked not in PRECISIONS:
         raise ValueError(f"KDREP_PRECISION: must be one of {', '.join(PRECISIONS)}, not {asked!r}")
-    known = asked or runs.begun_in(folder, device)
+    begun = runs.begun_in(folder, device)
+    known = asked or begun
     chosen = PRECISIONS[known] if known else faster_precision(device)
-    if runs.begun_in(folder, device) is None:
+    if begun is None:
         runs.note_precision(folder, device, dtype_name(chosen))
     return chosen
 

@@ -14,6 +14,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from kdrep import data, parallel, publishing, runs
+from kdrep.notebook import PRECISIONS
 from kdrep.profiles import SETTINGS, choose_device, choose_profile, settings
 from kdrep.results import NOTEBOOKS, as_table, for_terminal, notebook_code, scorecard, warn_of_outdated
 
@@ -49,6 +50,7 @@ def reproduce(
     if keep_published:
         for notebook in publishing.take_published(folder, profile):
             print(f"{notebook}: taken over as published", flush=True)
+        check_precision(folder, parameters["device"])
     os.environ["KDREP_RESULTS"] = str(folder)
     if os.environ.get("KDREP_DATA"):  # the kernels start in another folder
         os.environ["KDREP_DATA"] = str(Path(os.environ["KDREP_DATA"]).resolve())
@@ -76,11 +78,18 @@ def check(notebooks: list[str], profile: str, seeds: int | None, folder: Path, d
     for notebook in notebooks:
         settings(notebook, profile, seeds)
     data.folders()
-    asked, begun = os.environ.get("KDREP_PRECISION"), None if fresh else runs.begun_in(folder, device)
-    if asked and begun and asked != begun:
-        raise ValueError(f"precision: {runs.shown(folder)} was begun in {begun}, not {asked}: give --name or --fresh")
+    check_precision(folder, device, fresh)
     if os.environ.get("KDREP_SCHEDULER"):
         parallel.reach(os.environ["KDREP_SCHEDULER"])
+
+
+def check_precision(folder: Path, device: str, fresh: bool = False) -> None:
+    """Raise ValueError if the precision that is asked for is none, or not the one in which the run was begun."""
+    asked, begun = os.environ.get("KDREP_PRECISION"), None if fresh else runs.begun_in(folder, device)
+    if asked not in (None, *PRECISIONS):
+        raise ValueError(f"precision: must be one of {', '.join(PRECISIONS)}, not {asked!r}")
+    if asked and begun and asked != begun:
+        raise ValueError(f"precision: {runs.shown(folder)} was begun in {begun}, not {asked}: give --name or --fresh")
 
 
 def finished(folder: Path, notebook: str, parameters: dict) -> bool:

@@ -21,8 +21,8 @@ PRECISION = "precision.json"  # what products are computed in, device by device
 FILES = ("rows.csv", "scorecard.csv", "run.json", PRECISION)
 OWN = "|".join(SETTINGS)  # what a run writes, and what is left of it if it is killed while it does
 WRITTEN = re.compile(
-    rf"\.?({'|'.join(map(re.escape, FILES))}|notebooks/({OWN})\.ipynb|figures/({OWN})-[\w-]+\.png"
-    rf"|parts/\.?({OWN})\.(csv|json)|stages/.+\.(pt|checkpoint)|notebooks/\.ipynb_checkpoints/.*)(\.\d+)?"
+    rf"\.?({'|'.join(map(re.escape, FILES))}|notebooks/\.?({OWN})\.ipynb|figures/({OWN})-[\w-]+\.png"
+    rf"|parts/\.?({OWN})\.(csv|json)|stages/.+\.(pt|checkpoint)|(notebooks/)?\.ipynb_checkpoints/.*|(.+/)?\.DS_Store)(\.\d+)?"
 )
 PACKAGES = ("torch", "torchvision", "torchaudio", "numpy", "pandas", "scipy", "scikit-learn", "papermill", "nbval")
 
@@ -43,7 +43,7 @@ def clear(folder: Path) -> None:
     """Delete a run. Raises ValueError, and deletes nothing, if the folder holds anything that no run writes."""
     if not folder.exists():
         return
-    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     foreign = [name for name in files if not WRITTEN.fullmatch(name)]
     if foreign:
         raise ValueError(f"{shown(folder)} holds {foreign[0]}, which no run writes, and is not deleted; do it yourself")
