@@ -46,9 +46,11 @@ def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, process
     scheduler = scheduler or os.environ.get("KDREP_SCHEDULER")
     paths = [stage_path(folder, *job) for job in jobs]
     missing = {path: job for path, job in zip(paths, jobs, strict=True) if not path.exists()}
+    # Of all jobs, not of those that an interrupted run has left: with other threads the last bits would be others.
+    processes = min(processes, len(jobs), os.cpu_count() or 1)
     if scheduler and missing:
         submit(missing, scheduler)
-    elif processes > 1 and len(missing) > 1:
+    elif processes > 1 and missing:
         run_in_processes(missing, processes)
     else:
         for path, job in missing.items():
@@ -59,7 +61,6 @@ def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, process
 def run_in_processes(jobs: Mapping[Path, Job], processes: int) -> None:
     """Compute jobs in processes of this machine, and keep their results. Raises RuntimeError if one of the processes
     ends before its job does."""
-    processes = min(processes, len(jobs), os.cpu_count() or 1)
     threads = max(1, torch.get_num_threads() // processes)
     allow_open_files()
     with ProcessPoolExecutor(processes, prepared(jobs.values()), start_process, (threads,)) as pool:

@@ -62,6 +62,19 @@ def test_processes_keep_the_same_results(tmp_path):
     assert all(torch.equal(a["value"], b["value"]) for a, b in zip(one, two, strict=True))
 
 
+def threads_used(number: int) -> dict:
+    return {"threads": torch.get_num_threads()}
+
+
+def test_what_an_interrupted_run_left_runs_as_it_would_have(tmp_path):
+    """With as many threads: with others the last bits of its sums would be others."""
+    two = [parallel.Job(f"job {number}", threads_used, {"number": number}) for number in range(2)]
+    before = parallel.run(tmp_path, two, processes=2)
+    next(tmp_path.glob("job-1-*.pt")).unlink()
+    after = parallel.run(tmp_path, two, processes=2)
+    assert [result["threads"] for result in after] == [result["threads"] for result in before]
+
+
 def test_a_killed_process_is_named_and_what_is_finished_kept(tmp_path):
     marker = tmp_path / "marker"
     killer = threading.Thread(target=kill_first, args=(marker,))
