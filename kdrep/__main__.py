@@ -134,7 +134,7 @@ def data(options) -> int:
 
 def scorecard(options) -> int:
     """Print a scorecard."""
-    from kdrep import results, runs
+    from kdrep import outdated, results, runs
 
     folder = Path(options.run) if options.run else default_run()
     if not (folder / "rows.csv").exists():
@@ -145,7 +145,7 @@ def scorecard(options) -> int:
     card = results.scorecard(rows)
     print(results.as_markdown(card) if options.markdown else results.for_terminal(results.as_table(card)))
     if not options.markdown:
-        print(f"\nfrom {runs.shown(folder.resolve())}. {results.warn_of_outdated(rows)}".rstrip())
+        print(f"\nfrom {runs.shown(folder.resolve())}. {outdated.warn_of_outdated(rows)}".rstrip())
     return 0
 
 

@@ -28,7 +28,7 @@ from kdrep.speech import (
     train_aligner,
     with_copies,
     word_errors,
-)  # fmt: skip
+)
 from kdrep.training import Recipe, train
 
 STATES = make_states()

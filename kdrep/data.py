@@ -19,8 +19,8 @@ from sklearn.datasets import load_digits
 from torchvision.datasets import MNIST
 
 from kdrep.datasets import DataError, Dataset
+from kdrep.files import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 MNIST_MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",

@@ -9,16 +9,7 @@ from torch import nn
 
 from kdrep import inference
 from kdrep.datasets import Dataset, last
-from kdrep.hints import (
-    Guided,
-    HintLoss,
-    KnowledgeLoss,
-    check_layer,
-    check_table,
-    entropy,
-    entropy_of_hardest,
-    hints_of,
-)
+from kdrep.hints import Guided, HintLoss, KnowledgeLoss, check_layer, check_table, entropy, entropy_of_hardest, hints_of
 from kdrep.maxout import PUBLISHED, Layers, MaxoutNet, shapes
 from kdrep.training import Recipe, train
 

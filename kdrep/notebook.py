@@ -18,19 +18,9 @@ from pandas.io.formats.style import Styler
 
 from kdrep import papers, parallel, runs
 from kdrep.datasets import Corpus, Dataset, describe
+from kdrep.outdated import notebook_code
 from kdrep.profiles import choose_device, choose_profile, settings
-from kdrep.results import (
-    BETWEEN,
-    COLUMNS,
-    NO_DATA,
-    as_table,
-    judge,
-    make_row,
-    notebook_code,
-    number,
-    scorecard,
-    with_interval,
-)
+from kdrep.results import BETWEEN, COLUMNS, NO_DATA, as_table, judge, make_row, number, scorecard, with_interval
 from kdrep.stages import run_stage
 from kdrep.statistics import Interval
 from kdrep.training import dtype_name, faster_precision

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import torch
 
-from kdrep.stages import compute, function_code, keep, load, save, stage_path
+from kdrep.files import load, save
+from kdrep.stages import compute, function_code, keep, stage_path
 
 try:
     import resource

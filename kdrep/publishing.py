@@ -11,18 +11,9 @@ from pathlib import Path
 import papermill
 
 from kdrep import runs
-from kdrep.results import (
-    NOTEBOOKS,
-    ROOT,
-    as_markdown,
-    notebook_code,
-    outdated,
-    read_rows,
-    scorecard,
-    stands_in,
-    tally,
-    write_aside,
-)
+from kdrep.files import ROOT, write_aside
+from kdrep.outdated import NOTEBOOKS, notebook_code, outdated
+from kdrep.results import as_markdown, read_rows, scorecard, stands_in, tally
 
 README = ROOT / "README.md"
 SCORECARD = "06_scorecard"  # says what a run's other notebooks have found

@@ -1,7 +1,6 @@
 """Rows, verdicts and the scorecard: what a run measured, and what follows from it."""
 
 import io
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +10,8 @@ import pandas as pd
 
 from kdrep import papers
 from kdrep.papers import CLAIMS, Claim, Need
-from kdrep.profiles import PROFILES, settings
-from kdrep.stages import aside, canonical, code_fingerprint, imports_of
 from kdrep.statistics import Interval
 
-ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = ROOT / "notebooks"
 COLUMNS = [
     "claim", "arm", "quantity", "value", "low", "high", "unit", "seeds", "published",
     "verdict", "dataset", "profile", "device", "seconds", "code",
@@ -228,40 +223,6 @@ def tally(card: pd.DataFrame) -> str:
     """How many claims have which verdict, in a sentence."""
     counts = card["verdict"].value_counts()
     return f"{len(card)} claims: " + ", ".join(f"{counts[v]} {v}" for v in VERDICTS if v in counts) + "."
-
-
-def notebook_code(notebook: str) -> str:
-    """Hash of a notebook's own source cells and of the files of kdrep that it imports: a row's `code`.
-
-    Of the settings and of the claims it takes in those of this notebook only: others may change without it.
-    """
-    cells = json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text())["cells"]
-    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    plain = "\n".join(line for source in sources for line in source.splitlines() if not line.startswith("%"))
-    own = [vars(settings(notebook, profile)) for profile in PROFILES]
-    own += [str(claim) for claim in CLAIMS if claim.notebook == notebook]
-    sources.append(json.dumps(canonical(own), sort_keys=True))
-    return code_fingerprint(imports_of(plain), "\0".join(sources), without=("papers.py", "profiles.py"))[:16]
-
-
-def outdated(rows: pd.DataFrame) -> list[str]:
-    """The notebooks whose rows are older than the code they depend on."""
-    codes = rows.groupby(rows["claim"].map(lambda claim: papers.claim(claim).notebook))["code"]
-    return [notebook for notebook, found in codes if set(found) != {notebook_code(notebook)}]
-
-
-def warn_of_outdated(rows: pd.DataFrame) -> str:
-    """A sentence on the notebooks whose rows are outdated, empty if there are none."""
-    old = outdated(rows[rows["claim"].isin(papers.BY_ID)])
-    return (
-        f"Measured by other code than there is now: {', '.join(old)}. `make reproduce` runs them again." if old else ""
-    )
-
-
-def write_aside(path: Path, text: str) -> None:
-    """Write a text file, of which nobody reads half."""
-    with aside(path) as part:
-        part.write_text(text)
 
 
 def read_rows(path: Path) -> pd.DataFrame:

@@ -15,8 +15,9 @@ from papermill.exceptions import PapermillExecutionError
 
 from kdrep import data, parallel, publishing, runs
 from kdrep.notebook import PRECISIONS
+from kdrep.outdated import NOTEBOOKS, notebook_code, warn_of_outdated
 from kdrep.profiles import SETTINGS, choose_device, choose_profile, settings
-from kdrep.results import NOTEBOOKS, as_table, for_terminal, notebook_code, scorecard, warn_of_outdated
+from kdrep.results import as_table, for_terminal, scorecard
 
 QUIET = ["--log-level=ERROR"]  # a kernel of this machine alone need not warn that it is reached over plain TCP
 

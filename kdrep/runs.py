@@ -13,8 +13,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from kdrep.files import ROOT, write_aside
 from kdrep.profiles import SETTINGS
-from kdrep.results import COLUMNS, ROOT, read_rows, scorecard, with_verdicts, write_aside
+from kdrep.results import COLUMNS, read_rows, scorecard, with_verdicts
 
 PACKED = ROOT / ".packed"
 PRECISION = "precision.json"  # what products are computed in, device by device

@@ -12,16 +12,7 @@ from torchaudio.functional import compute_deltas, create_dct
 from torchaudio.transforms import MelSpectrogram
 
 from kdrep.datasets import Corpus
-from kdrep.hmm import (
-    Chains,
-    Gaussians,
-    Loops,
-    align,
-    estimate_loops,
-    fit_gaussians,
-    gaussian_scores,
-    make_chains,
-)  # fmt: skip
+from kdrep.hmm import Chains, Gaussians, Loops, align, estimate_loops, fit_gaussians, gaussian_scores, make_chains
 from kdrep.lexicon import States
 
 MELS, HOP_MS, WINDOW_MS = 40, 10, 25

@@ -1,28 +1,22 @@
 """Stages: named computations whose results are kept under a key made of all their inputs."""
 
 import ast
-import contextlib
 import dataclasses
 import functools
 import hashlib
 import inspect
 import json
-import os
-import pickle
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
+from kdrep.files import StageError, load, save
+
 PACKAGE = Path(__file__).resolve().parent
 AT_START = {path: path.read_bytes() for path in PACKAGE.glob("*.py") if path.is_file()}  # what this process runs
-OWN_FILE = ("stages.py",)  # keeps results; what they are does not depend on it
-
-
-class StageError(RuntimeError):
-    """A kept result cannot be read, or the code that would make one is not what its key says; the message names the
-    file."""
+OWN_FILES = ("stages.py", "files.py")  # keep results; what these are does not depend on them
 
 
 def run_stage(folder: Path, name: str, function: Callable, **inputs) -> dict:
@@ -63,32 +57,6 @@ def compute(name: str, function: Callable, inputs: dict, checkpoint: Path | None
     start = time.perf_counter()
     result = function(**inputs, **{k: v for k, v in extra.items() if k in wanted})
     return {"seconds": time.perf_counter() - start, **result}
-
-
-def save(content: dict, path: Path) -> None:
-    """torch.save, of which nobody sees half a file."""
-    with aside(path) as part:
-        torch.save(content, part)
-
-
-@contextlib.contextmanager
-def aside(path: Path) -> Iterator[Path]:
-    """A file to write beside `path`, whose place it takes at the end; interrupted, it leaves nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def load(path: Path) -> dict:
-    """What `save` wrote, on the CPU. Raises StageError if it cannot be read."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise StageError(f"{path}: cannot be read ({error}); delete it, and it is computed again") from error
 
 
 def stage_key(function: Callable, inputs: dict) -> str:
@@ -134,7 +102,7 @@ def function_code(function: Callable) -> str:
                 f"kdrep/{path.name} has changed since this kernel started, and runs here as it was: restart the kernel "
                 "(or give the same command again); what is finished is kept"
             )
-    return code_fingerprint(files, own, OWN_FILE)
+    return code_fingerprint(files, own, OWN_FILES)
 
 
 def fingerprint_at_start(function: Callable) -> str | None:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from kdrep.stages import load, save
+from kdrep.files import load, save
 
 CLEARLY = 1.3  # times as fast is clearly faster
 CHECKPOINT_EVERY = 15  # seconds: what a killed run may lose

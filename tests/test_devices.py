@@ -13,8 +13,8 @@ from IPython.display import display
 from kdrep import acoustic, cifar, experts, fitnets, mnist, notebook, training
 from kdrep.corpora import synthetic_digits
 from kdrep.maxout import Conv
+from kdrep.outdated import NOTEBOOKS
 from kdrep.profiles import SETTINGS
-from kdrep.results import NOTEBOOKS
 from kdrep.training import Recipe
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")

@@ -14,7 +14,7 @@ from kdrep.profiles import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"papers", "profiles", "statistics", "datasets", "models", "stages", "augment", "lexicon", "export"},
+    {"files", "papers", "profiles", "statistics", "datasets", "models", "stages", "augment", "lexicon", "export"},
     {"parallel", "data", "cifar", "convnets", "crops", "inference", "mixture", "specialists", "maxout"},
     {"population", "hmm", "synthesiser"},
     {"training", "distill", "corpora"},
@@ -22,7 +22,7 @@ LAYERS = [
     {"acoustic", "vision", "fitnets"},
     {"experts"},
     {"scores", "specialist_scores"},
-    {"results", "figures", "speech_figures", "specialist_figures", "hint_figures"},
+    {"results", "outdated", "figures", "speech_figures", "specialist_figures", "hint_figures"},
     {"runs"},
     {"notebook", "runner", "publishing", "doctor"},
     {"__main__"},

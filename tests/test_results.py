@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from kdrep import papers, profiles, results
+from kdrep import outdated, papers, profiles, results
 from kdrep.papers import CLAIMS, Claim, Figure, Need
 from kdrep.statistics import Interval
 
@@ -173,11 +173,11 @@ def test_numbers_for_people(value, text):
 
 
 def test_rows_are_stale_by_their_own_settings_alone(monkeypatch):
-    before = {name: results.notebook_code(name) for name in ("00_distillation", "01_mnist")}
+    before = {name: outdated.notebook_code(name) for name in ("00_distillation", "01_mnist")}
     changed = profiles.SETTINGS["01_mnist"] | {"hard_weight": 0.2}
     monkeypatch.setitem(profiles.SETTINGS, "01_mnist", changed)
-    assert results.notebook_code("01_mnist") != before["01_mnist"]
-    assert results.notebook_code("00_distillation") == before["00_distillation"]
+    assert outdated.notebook_code("01_mnist") != before["01_mnist"]
+    assert outdated.notebook_code("00_distillation") == before["00_distillation"]
 
 
 def test_a_dry_run_has_full_nets_and_smokes_lengths(monkeypatch):

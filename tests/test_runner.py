@@ -8,7 +8,7 @@ import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
-from kdrep import __main__, doctor, notebook, publishing, results, runner, runs
+from kdrep import __main__, doctor, notebook, outdated, publishing, results, runner, runs
 from kdrep.datasets import DataError
 from kdrep.profiles import choose_profile
 
@@ -222,7 +222,7 @@ def test_files_of_a_run_that_are_cut_off_are_named(good_run, capsys):
 def test_rows_of_other_code_are_said_to_be_old(good_run, monkeypatch, capsys):
     __main__.main(["scorecard", str(good_run)])
     assert "other code" not in capsys.readouterr().out
-    monkeypatch.setattr(results, "notebook_code", lambda name: "newer")
+    monkeypatch.setattr(outdated, "notebook_code", lambda name: "newer")
     __main__.main(["scorecard", str(good_run)])
     assert "Measured by other code than there is now: 01_mnist." in capsys.readouterr().out
 
@@ -305,7 +305,7 @@ EXECUTED = {"start_time": "2026-01-01T00:00:20.5+00:00", "end_time": "2026-01-01
 def good_run(tmp_path, monkeypatch):
     """A run of one notebook and the scorecard that nothing speaks against."""
     folder = tmp_path / "good"
-    code = results.notebook_code("01_mnist")
+    code = outdated.notebook_code("01_mnist")
     rest = dict(seeds=3, dataset="mnist", profile="quick", device="cpu", seconds=1.0, code=code)
     facts = dict.fromkeys(("command", "commit", "versions", "machine", "device"), "x") | dict(
         profile="quick", parameters={}, precision="float32", seconds=1.0, stage_seconds=1.0,
@@ -330,7 +330,7 @@ def good_run(tmp_path, monkeypatch):
     for name in ("01_mnist", "06_scorecard"):
         (folder / "notebooks" / f"{name}.ipynb").write_text(json.dumps(executed))
     card = facts | dict(finished="2026-01-01T00:00:50+00:00", datasets={}, figures=[])
-    card |= dict(code=results.notebook_code("06_scorecard"))
+    card |= dict(code=outdated.notebook_code("06_scorecard"))
     runs.write_part(folder, "06_scorecard", [], card)
     house = tmp_path / "house"
     (house / "results" / "quick").mkdir(parents=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kdrep import stages
+from kdrep import files, stages
 from kdrep.training import Recipe
 
 CALLS = []
@@ -62,7 +62,7 @@ of_package.__module__ = "kdrep.upper"
 def test_a_change_of_what_is_imported_changes_the_fingerprint(package, monkeypatch):
     before = stages.function_code(of_package)
     (package / "lower.py").write_bytes(b"ANSWER = 2\n")
-    with pytest.raises(stages.StageError, match=r"lower\.py has changed since this kernel started"):
+    with pytest.raises(files.StageError, match=r"lower\.py has changed since this kernel started"):
         stages.function_code(of_package)
     monkeypatch.setattr(stages, "AT_START", {path: path.read_bytes() for path in package.glob("*.py")})
     assert stages.function_code(of_package) != before
@@ -70,10 +70,10 @@ def test_a_change_of_what_is_imported_changes_the_fingerprint(package, monkeypat
 
 def test_a_worker_with_other_code_than_the_notebook_computes_nothing(package):
     asked = stages.function_code(of_package)
-    with pytest.raises(stages.StageError, match="this worker runs another version of kdrep"):
+    with pytest.raises(files.StageError, match="this worker runs another version of kdrep"):
         stages.compute("stage", of_package, {}, None, "the notebook's, newer than the worker's")
     (package / "lower.py").write_bytes(b"ANSWER = 2\n")  # under the running worker
-    with pytest.raises(stages.StageError, match="this worker runs another version of kdrep"):
+    with pytest.raises(files.StageError, match="this worker runs another version of kdrep"):
         stages.compute("stage", of_package, {}, None, asked)
 
 
@@ -87,7 +87,7 @@ def test_a_damaged_result_is_named(tmp_path):
     stages.run_stage(tmp_path, "square", square, number=3)
     (path,) = tmp_path.glob("*.pt")
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(stages.StageError, match=path.name):
+    with pytest.raises(files.StageError, match=path.name):
         stages.run_stage(tmp_path, "square", square, number=3)
 
 
@@ -136,5 +136,5 @@ def test_an_interrupted_save_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(stages.torch, "save", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        stages.save({}, tmp_path / "stage.pt")
+        files.save({}, tmp_path / "stage.pt")
     assert not list(tmp_path.iterdir())
