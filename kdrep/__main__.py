@@ -104,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def reproduce(options) -> int:
     """Execute notebooks."""
-    from kdrep import runner
+    from kdrep.run import runner
 
     if options.data_dir:
         os.environ["KDREP_DATA"] = str(Path(options.data_dir).resolve())
@@ -125,7 +125,7 @@ def reproduce(options) -> int:
 
 def data(options) -> int:
     """Fetch, verify and list the data sets."""
-    from kdrep.doctor import data_report
+    from kdrep.run.doctor import data_report
 
     lines, fine = data_report(options.data_dir, download=not options.offline)
     print("\n".join(["data", *lines]))
@@ -134,7 +134,8 @@ def data(options) -> int:
 
 def scorecard(options) -> int:
     """Print a scorecard."""
-    from kdrep import outdated, results, runs
+    from kdrep.report import results
+    from kdrep.run import outdated, runs
 
     folder = Path(options.run) if options.run else default_run()
     if not (folder / "rows.csv").exists():
@@ -151,7 +152,7 @@ def scorecard(options) -> int:
 
 def default_run() -> Path:
     """The reader's newest run, else the published one of the most notebooks."""
-    from kdrep.runs import ROOT
+    from kdrep.run.runs import ROOT
 
     runs = sorted(ROOT.glob("results/runs/*/rows.csv"), key=lambda p: p.stat().st_mtime)
     published = sorted(ROOT.glob("results/*/rows.csv"), key=lambda p: len([*p.parent.glob("notebooks/*.ipynb")]))
@@ -160,7 +161,7 @@ def default_run() -> Path:
 
 def publish(options) -> int:
     """Promote a run."""
-    from kdrep import publishing, runs
+    from kdrep.run import publishing, runs
 
     target = publishing.publish(Path(options.run).resolve())
     print(f"published as {runs.shown(target)}, with the README's table of this profile, if it has one. Commit both.")
@@ -169,7 +170,7 @@ def publish(options) -> int:
 
 def doctor(options) -> int:
     """Say what was found."""
-    from kdrep import doctor as checks
+    from kdrep.run import doctor as checks
 
     print("\n".join(checks.machine_report()))
     lines, fine = checks.data_report(options.data_dir, download=False)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from kdrep import data, datasets
+from kdrep.data import datasets
+from kdrep.data import mnist as data
 
 
 @pytest.fixture(scope="session")

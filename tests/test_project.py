@@ -9,24 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from kdrep import publishing, results, runs
-from kdrep.profiles import SETTINGS
+from kdrep.report import results
+from kdrep.run import publishing, runs, stages
+from kdrep.run.profiles import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = [
-    {"files", "papers", "profiles", "statistics", "datasets", "models", "stages", "augment", "lexicon", "export"},
-    {"parallel", "data", "cifar", "convnets", "crops", "inference", "mixture", "specialists", "maxout"},
-    {"population", "hmm", "synthesiser"},
-    {"training", "distill", "corpora"},
-    {"gradients", "latency", "mnist", "speech", "hints"},
-    {"acoustic", "vision", "fitnets"},
-    {"experts"},
-    {"scores", "specialist_scores"},
-    {"results", "outdated", "figures", "speech_figures", "specialist_figures", "hint_figures"},
-    {"runs"},
-    {"notebook", "runner", "publishing", "doctor"},
-    {"__main__"},
-]
+FLOORS = ({"__main__"}, {"run", "experiments"}, {"learning"}, {"report", "data", "nets"}, {"files"})  # from the top
+MODULES = sorted((ROOT / "kdrep").rglob("*.py"))
 SOURCE_NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -48,21 +37,37 @@ def test_the_lock_has_hashes_and_names_no_host():
     assert "://" not in lock
 
 
-def test_imports_run_one_way():
-    level = {name: i for i, layer in enumerate(LAYERS) for name in layer}
-    for path in (ROOT / "kdrep").glob("*.py"):
-        if path.stem == "__init__":
-            continue
-        assert path.stem in level, f"{path.name}: say in LAYERS where it stands"
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "kdrep":
-                names = node.module.split(".")[1:] or [alias.name for alias in node.names]
-                for name in set(names) & set(level):
-                    same = name == "papers" or level[name] <= level[path.stem]
-                    assert same, f"{path.name} imports {name}, which stands above it"
+def wing(path: Path) -> str:
+    """The wing of a file of kdrep: its first folder, or the file itself."""
+    return path.relative_to(stages.PACKAGE).with_suffix("").parts[0]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "kdrep").glob("*.py")), ids=lambda p: p.name)
+def arrows_of_code() -> set[tuple[str, str]]:
+    """Which wing imports which."""
+    found = set()
+    for path in MODULES:
+        package = ".".join(("kdrep", *path.parent.relative_to(stages.PACKAGE).parts))
+        found |= {(wing(path), wing(other)) for other in stages.imports_of(path.read_text(), package)}
+    return {(a, b) for a, b in found if a != b}
+
+
+def test_imports_between_wings_run_down_only():
+    floor = {name: i for i, names in enumerate(FLOORS) for name in names}
+    for upper, lower in arrows_of_code():
+        assert floor[upper] < floor[lower], f"{upper} imports {lower}, which does not stand below it"
+
+
+def test_the_picture_of_the_house_shows_the_arrows_of_the_code():
+    picture = (ROOT / "docs" / "house.md").read_text()
+    assert set(re.findall(r"^ *(\w+) --> (\w+)$", picture, re.MULTILINE)) == arrows_of_code()
+
+
+def test_every_wing_says_what_it_is():
+    for folder in {path.parent for path in MODULES}:
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder
+
+
+@pytest.mark.parametrize("path", MODULES, ids=stages.inside)
 def test_files_stay_short(path):
     assert len(path.read_text().splitlines()) <= 420
 

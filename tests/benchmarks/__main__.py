@@ -16,9 +16,9 @@ import distillation
 import populations
 import torch
 
-from kdrep.doctor import matrix_speed
-from kdrep.profiles import choose_device
-from kdrep.training import dtype_name
+from kdrep.learning.training import dtype_name
+from kdrep.run.doctor import matrix_speed
+from kdrep.run.profiles import choose_device
 
 GROWTH = Path("results/runs/growth.png")  # where git does not look
 SAMPLE = "nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits --loop-ms=200"

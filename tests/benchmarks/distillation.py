@@ -15,12 +15,14 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from kdrep import data, datasets, mnist
-from kdrep.doctor import matrix_speed
-from kdrep.models import MNIST_STUDENT, MNIST_TEACHER, multiplications
-from kdrep.results import with_interval
-from kdrep.statistics import mean_interval
-from kdrep.training import Recipe, dtype_name
+from kdrep.data import datasets
+from kdrep.data import mnist as data
+from kdrep.experiments.mnist import training as mnist
+from kdrep.learning.training import Recipe, dtype_name
+from kdrep.nets.mlp import MNIST_STUDENT, MNIST_TEACHER, multiplications
+from kdrep.report.results import with_interval
+from kdrep.report.statistics import mean_interval
+from kdrep.run.doctor import matrix_speed
 
 TEMPERATURE, HARD_WEIGHT = 20.0, 0.1
 BATCHES = {128: 1e-3, 512: 2e-3}  # the textbook's and profile quick's, with the learning rate of each

@@ -17,15 +17,15 @@ import torch
 from distillation import operations
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from kdrep import figures
-from kdrep.augment import Jitter
-from kdrep.distill import DistillationLoss
-from kdrep.doctor import matrix_speed
-from kdrep.fitnets import channels_last
-from kdrep.maxout import MNIST, MNIST_STUDENT, MaxoutNet
-from kdrep.models import MNIST_TEACHER, mlp, multiplications
-from kdrep.population import Population
-from kdrep.training import Recipe, faster_precision, train
+from kdrep.experiments.fitnets.training import channels_last
+from kdrep.learning.augment import Jitter
+from kdrep.learning.distill import DistillationLoss
+from kdrep.learning.training import Recipe, faster_precision, train
+from kdrep.nets.maxout import MNIST, MNIST_STUDENT, MaxoutNet
+from kdrep.nets.mlp import MNIST_TEACHER, mlp, multiplications
+from kdrep.nets.population import Population
+from kdrep.report import figures
+from kdrep.run.doctor import matrix_speed
 
 STATUS = Path("/proc/self/status")
 WIDTHS, MEMBERS, BATCHES = (30, 100, 300, 800, 1200), (1, 3, 10, 30, 100), (32, 128, 512, 2048)

@@ -1,0 +1,1 @@
+"""What is learnt from: data sets, found, downloaded, verified, or stood in for."""

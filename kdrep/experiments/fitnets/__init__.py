@@ -1,0 +1,1 @@
+"""Romero et al. 2015, notebook 05."""

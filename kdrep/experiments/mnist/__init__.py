@@ -1,0 +1,1 @@
+"""Section 3 of Hinton et al. 2015, notebook 01."""

@@ -1,0 +1,1 @@
+"""What the papers describe: losses, hints, the training loop, augmentation."""

@@ -1,0 +1,1 @@
+"""What learns: networks and populations of them, with their counts."""

@@ -1,0 +1,1 @@
+"""What may be said: claims, statistics, rows, verdicts, the scorecard, figures."""

@@ -1,0 +1,234 @@
+"""What every notebook does at its start and at its end."""
+
+import inspect
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from IPython.display import Markdown, display
+from pandas.io.formats.style import Styler
+
+from kdrep.data.datasets import Corpus, Dataset, describe
+from kdrep.learning.training import dtype_name, faster_precision
+from kdrep.report import papers
+from kdrep.report.results import BETWEEN, COLUMNS, NO_DATA, as_table, judge, make_row, number, scorecard, with_interval
+from kdrep.report.statistics import Interval
+from kdrep.run import parallel, runs
+from kdrep.run.outdated import notebook_code
+from kdrep.run.profiles import choose_device, choose_profile, settings
+from kdrep.run.stages import run_stage
+
+STAMP = "stand-in data: nothing here\nmay be compared with the paper"
+MOST_FIGURES = 6  # of a claim, in the table at the beginning
+PRECISIONS = {dtype_name(dtype): dtype for dtype in (torch.float32, torch.bfloat16)}
+
+
+@dataclass
+class Run:
+    """One notebook's execution: where it keeps what, and the rows that it has measured so far."""
+
+    notebook: str
+    profile: str
+    device: str
+    precision: torch.dtype
+    folder: Path
+    data_dir: str | None
+    settings: SimpleNamespace
+    code: str
+    commit: str | None
+    dirty: bool
+    parameters: dict
+    started: float = field(default_factory=time.perf_counter)
+    rows: list[dict] = field(default_factory=list)
+    figures: list[str] = field(default_factory=list)
+    datasets: dict[str, Dataset | Corpus] = field(default_factory=dict)
+    stage_seconds: float = 0.0
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of this run: 0, 1, …"""
+        return range(self.settings.seeds)
+
+    def load(self, loader: Callable[..., Dataset | Corpus], part: tuple[int, int] | None = None) -> Dataset | Corpus:
+        """The data set that `loader` finds; says what it is and notes it for the rows.
+
+        In smoke it is cut to a slice: to `part` if that is given, else to the setting `slice`.
+        """
+        dataset = loader(self.data_dir)
+        part = part or getattr(self.settings, "slice", None)
+        if part:
+            dataset = dataset.head(*part)
+        self.datasets[dataset.name] = dataset
+        print(describe(dataset))
+        return dataset
+
+    def stage(self, name: str, function: Callable, **inputs) -> dict:
+        """The kept or computed result of a stage (see kdrep.run.stages); device and precision are filled in."""
+        result = run_stage(self.folder / "stages", name, function, **self.filled(function, inputs))
+        self.stage_seconds += result["seconds"]
+        return result
+
+    def filled(self, function: Callable, inputs: Mapping) -> dict:
+        """A stage's inputs, with device and precision where the function wants them."""
+        wanted = inspect.signature(function).parameters
+        given = {"device": self.device, "precision": self.precision}
+        return {key: value for key, value in given.items() if key in wanted} | dict(inputs)
+
+    def stages(self, jobs: Mapping[str, dict], function: Callable, processes: int = 1) -> list[dict]:
+        """The results of independent stages, name by name with their inputs: here, in so many processes that share the
+        machine, or on a Dask cluster."""
+        listed = [parallel.Job(name, function, self.filled(function, inputs)) for name, inputs in jobs.items()]
+        results = parallel.run(self.folder / "stages", listed, processes=processes)
+        self.stage_seconds += sum(result["seconds"] for result in results)
+        return results
+
+    def row(
+        self,
+        claim: str,
+        arm: str,
+        quantity: str,
+        measured,
+        unit: str,
+        *,
+        seconds: float = 0.0,
+        seeds=None,
+        dataset=None,
+    ) -> None:
+        """Note one measured quantity: a number, or an Interval."""
+        if dataset is None:
+            dataset = next(reversed(self.datasets), NO_DATA)
+        seeds = len(self.seeds) if seeds is None else seeds
+        rest = dict(seeds=seeds, dataset=dataset, profile=self.profile, device=self.device, seconds=round(seconds, 1))
+        row = make_row(claim, arm, quantity, measured, unit, **rest, code=self.code)
+        same = [r for r in self.rows if (r["claim"], r["arm"], r["quantity"]) == (claim, arm, quantity)]
+        self.rows = [r for r in self.rows if r not in same] + [row]
+
+    def interval(self, claim: str, arm: str, quantity: str) -> Interval:
+        """A noted quantity. Raises KeyError if there is no such row yet."""
+        for r in self.rows:
+            if (r["claim"], r["arm"], r["quantity"]) == (claim, arm, quantity):
+                return Interval(r["value"], r["low"], r["high"])
+        raise KeyError(f"no row yet for {claim}, {arm}, {quantity}")
+
+    def measured(self, claim: str, arm: str, quantity: str) -> str:
+        """A noted quantity with its interval, for prose."""
+        return with_interval(*self.interval(claim, arm, quantity))
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether something stood in for data, so that nothing may be compared with the paper."""
+        return not all(dataset.real for dataset in self.datasets.values())
+
+    def paper(self, claim: str, arm: str, quantity: str) -> float:
+        """A published figure, for tables and figures: NaN, which is not drawn, where there is none, or where something
+        stood in for data."""
+        figure = None if self.stands_in else papers.published(claim, arm, quantity)
+        return math.nan if figure is None else figure
+
+    def published(self, claim: str, arm: str, quantity: str) -> str:
+        """A published figure, for prose."""
+        return "not compared" if self.stands_in else number(papers.published(claim, arm, quantity))
+
+    def verdict(self, claim_id: str) -> Markdown:
+        """The verdict on one claim, and a list of what it rests on."""
+        verdict, basis, *_ = judge(papers.claim(claim_id), pd.DataFrame(self.rows, columns=COLUMNS))
+        return Markdown("\n- ".join([f"**{claim_id}: {verdict}**\n", *basis.split(BETWEEN)]))
+
+    def figure(self, figure: plt.Figure, name: str) -> plt.Figure:
+        """Save a figure with the run, and return it to be shown; it says if something stood in for data."""
+        if self.stands_in:
+            figure.text(0.5, 0.5, STAMP, fontsize=20, color="0.6", alpha=0.6, rotation=20, ha="center", va="center")
+        path = self.folder / "figures" / f"{self.notebook}-{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata={"Software": None})
+        plt.close(figure)
+        self.figures = [f for f in self.figures if f != path.name] + [path.name]
+        return figure
+
+    def finish(self) -> Styler:
+        """Save rows and facts with the run, and return this notebook's part of the scorecard."""
+        facts = {
+            "profile": self.profile, "parameters": self.parameters, "device": self.device,
+            "precision": dtype_name(self.precision),
+            "seconds": round(time.perf_counter() - self.started, 1), "stage_seconds": round(self.stage_seconds, 1),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"), "command": runs.command_line(),
+            "commit": self.commit, "dirty": self.dirty, "versions": runs.versions(),
+            "machine": runs.machine(self.device),
+            "datasets": {
+                d.name: {"real": d.real, "origin": d.origin, "sha256": d.checksum} for d in self.datasets.values()
+            },
+            "figures": self.figures, "code": self.code,
+        }  # fmt: skip
+        runs.write_part(self.folder, self.notebook, self.rows, facts)
+        card = scorecard(pd.DataFrame(self.rows, columns=COLUMNS))
+        return wrapped(as_table(card[card["notebook"] == self.notebook]))
+
+
+def begin(
+    notebook: str, *, profile="auto", seeds=None, device="auto", data_dir=None, results_dir=None, **own
+) -> Run:  # fmt: skip
+    """Start a notebook: choose profile, device and precision, and say what was chosen. `own` are the parameters that
+    no other notebook has: a run in which they differ from the notebook's defaults is another run."""
+    profile, device = choose_profile(profile, device), choose_device(device)
+    torch.set_float32_matmul_precision("highest")
+    folder = runs.run_folder(results_dir, profile)
+    precision = choose_precision(folder, device)
+    run = Run(
+        notebook, profile, device, precision, folder, data_dir,
+        settings(notebook, profile, seeds), notebook_code(notebook), *runs.git_state(),
+        {"profile": profile, "seeds": seeds, "device": device} | own,
+    )  # fmt: skip
+    facts = runs.machine(device)
+    hardware = facts.get("gpu", facts["cpu"])
+    seeds_of_run = getattr(run.settings, "seeds", None)
+    counted = f", {seeds_of_run} seed{'s' * (seeds_of_run > 1)}" if seeds_of_run else ""
+    print(f"profile {profile}{counted}; {hardware}, {dtype_name(precision)}")
+    if profile == "smoke":
+        display(Markdown("> **Smoke profile:** tiny nets, a slice of the data. Every cell runs; nothing is a result."))
+    return run
+
+
+def choose_precision(folder: Path, device: str) -> torch.dtype:
+    """What $KDREP_PRECISION says, else what the run in this folder began with on this device, else the faster one,
+    which is noted with the run.
+
+    Raises ValueError for what is neither float32 nor bfloat16.
+    """
+    asked = os.environ.get("KDREP_PRECISION")
+    if asked is not None and asked not in PRECISIONS:
+        raise ValueError(f"KDREP_PRECISION: must be one of {', '.join(PRECISIONS)}, not {asked!r}")
+    begun = runs.begun_in(folder, device)
+    known = asked or begun
+    chosen = PRECISIONS[known] if known else faster_precision(device)
+    if begun is None:
+        runs.note_precision(folder, device, dtype_name(chosen))
+    return chosen
+
+
+def claims_table(notebook: str) -> Styler:
+    """What the paper claims in this notebook's section, and the published figures."""
+    rows = []
+    for claim in papers.CLAIMS:
+        if claim.notebook == notebook:
+            shown = [f"{f.arm}, {f.quantity}: {number(f.value)}" for f in claim.figures]
+            more = [f"and {len(shown) - MOST_FIGURES} more"] if len(shown) > MOST_FIGURES else []
+            figures = "; ".join(shown[:MOST_FIGURES] + more)
+            rows.append(
+                {"claim": claim.id, "section": claim.section, "the paper says": claim.sentence, "published": figures}
+            )
+    return wrapped(pd.DataFrame(rows))
+
+
+def wrapped(table: pd.DataFrame) -> Styler:
+    """A table for a notebook's output, whose long texts are wrapped instead of cut off."""
+    text = {"text-align": "left", "white-space": "normal", "vertical-align": "top"}
+    headings = [{"selector": "th", "props": [("text-align", "left")]}]
+    return table.style.hide(axis="index").set_properties(**text).set_table_styles(headings)

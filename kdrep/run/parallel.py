@@ -1,0 +1,168 @@
+"""Independent stages: here, one after another or in processes, or on the workers of a Dask cluster."""
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from kdrep.files import load, save
+from kdrep.run.stages import compute, function_code, keep, stage_path
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+AHEAD = 2  # jobs a worker, of those that a scheduler holds: one that runs and the next
+
+
+class Job(NamedTuple):
+    """A stage that depends on no other of its batch."""
+
+    name: str
+    function: Callable
+    inputs: dict
+
+
+def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, processes: int = 1) -> list[dict]:
+    """The results of all jobs, in their order; those that `folder` holds are not computed again.
+
+    `scheduler` is the address of a Dask scheduler (tcp://host:port; $KDREP_SCHEDULER by default); without one the
+    jobs run here, in so many `processes` (as many as there are cores, at most) that share the machine: small nets
+    leave most of its cores, or of its GPU, idle. Every result is kept as soon as it is there. The job of a cluster's
+    worker that is lost goes to another one; a process that is lost here is a RuntimeError.
+    """
+    scheduler = scheduler or os.environ.get("KDREP_SCHEDULER")
+    paths = [stage_path(folder, *job) for job in jobs]
+    missing = {path: job for path, job in zip(paths, jobs, strict=True) if not path.exists()}
+    # Of all jobs, not of those that an interrupted run has left: with other threads the last bits would be others.
+    processes = min(processes, len(jobs), os.cpu_count() or 1)
+    if scheduler and missing:
+        submit(missing, scheduler)
+    elif processes > 1 and missing:
+        run_in_processes(missing, processes)
+    else:
+        for path, job in missing.items():
+            keep(path, *job)
+    return [load(path) for path in paths]
+
+
+def run_in_processes(jobs: Mapping[Path, Job], processes: int) -> None:
+    """Compute jobs in processes of this machine, and keep their results. Raises RuntimeError if one of the processes
+    ends before its job does."""
+    threads = max(1, torch.get_num_threads() // processes)
+    allow_open_files()
+    with ProcessPoolExecutor(processes, prepared(jobs.values()), start_process, (threads,)) as pool:
+        try:
+            list(pool.map(run_job, jobs, jobs.values(), codes_of(jobs)))
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                "a training process was killed, perhaps because memory ran out, or shared memory, through which the "
+                "data go to it (in a container: --shm-size=8g); finished stages are kept, the same command goes on"
+            ) from error
+
+
+def allow_open_files() -> None:
+    """As many open files as the system allows: a tensor that is shared with a process is one, for as long as it lives,
+    and a thousand, the usual number, are fewer than a notebook shares."""
+    if resource:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(ValueError, OSError):  # macOS says "unlimited" and does not mean it
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def start_process(threads: int) -> None:
+    """Begin a process: so many threads, and an end when the notebook that started it dies."""
+    torch.set_num_threads(threads)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def prepared(jobs: Iterable[Job]) -> BaseContext:
+    """How processes start: on Linux as copies of one that has imported the jobs' code, which takes four seconds; where
+    copying is not safe, each imports it itself."""
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(sorted({job.function.__module__ for job in jobs}))
+    return context
+
+
+def codes_of(jobs: Mapping[Path, Job]) -> list[str]:
+    """Fingerprints of the code that this process has for the jobs, which whoever computes them must have too."""
+    return [function_code(job.function) for job in jobs.values()]
+
+
+def run_job(path: Path, job: Job, code: str) -> None:
+    """Compute one job and keep its result."""
+    keep(path, *job, code)
+
+
+def connect(scheduler: str):
+    """A Dask client. Raises RuntimeError where Dask is missing, OSError where no scheduler answers."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise RuntimeError("a scheduler needs dask.distributed: pip install 'kdrep[cluster]'") from error
+    try:
+        return Client(scheduler, timeout=30)
+    except (OSError, ValueError) as error:
+        raise OSError(f"scheduler: nothing answers at {scheduler} ({error}); start `dask scheduler` there") from error
+
+
+def reach(scheduler: str) -> None:
+    """See that a scheduler answers; raises as `connect` does."""
+    connect(scheduler).close()
+
+
+def submit(jobs: Mapping[Path, Job], scheduler: str) -> None:
+    """Compute jobs on a cluster, and keep their results."""
+    with connect(scheduler) as client:
+        from distributed import as_completed
+
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        # A worker with a GPU is started with `--resources GPU=1` and then takes one job at a time.
+        gpu = any("GPU" in worker.get("resources", {}) for worker in workers)
+        options = dict(pure=False, resources={"GPU": 1} if gpu else None)
+        waiting, futures, failed = zip(jobs.items(), codes_of(jobs), strict=True), {}, []
+
+        def submit_some(count: int) -> list:
+            """Give so many more jobs to the scheduler."""
+            some = {
+                client.submit(compute, *job, None, code, **options): path
+                for (path, job), code in islice(waiting, count)
+            }
+            futures.update(some)
+            return list(some)
+
+        with warnings.catch_warnings():
+            # Every job carries its own data: what is scattered once is lost with the worker that holds it.
+            warnings.filterwarnings("ignore", "Sending large graph")
+            # The scheduler holds the data of a few jobs at a time: one that is done makes room for the next.
+            running = as_completed(submit_some(AHEAD * max(1, len(workers))))
+            for future in running:
+                path = futures.pop(future)
+                if future.status == "finished":
+                    save(future.result(), path)
+                else:
+                    failed.append(future)
+                running.update(submit_some(1))
+        for future in failed:
+            future.result()  # raises what went wrong

@@ -1,0 +1,189 @@
+"""Executes notebooks through papermill: in order, with progress, going on after a failure."""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import papermill
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+from kdrep.data import mnist as data
+from kdrep.report.results import as_table, for_terminal, scorecard
+from kdrep.run import parallel, publishing, runs
+from kdrep.run.notebook import PRECISIONS
+from kdrep.run.outdated import NOTEBOOKS, notebook_code, warn_of_outdated
+from kdrep.run.profiles import SETTINGS, choose_device, choose_profile, settings
+
+QUIET = ["--log-level=ERROR"]  # a kernel of this machine alone need not warn that it is reached over plain TCP
+
+
+def choose_notebooks(names: list[str]) -> list[str]:
+    """Full names of notebooks, in order, from names or their numbers; all for none. Raises ValueError."""
+    if not names:
+        return list(SETTINGS)
+    chosen = set()
+    for name in names:
+        stem = Path(name).stem
+        matches = [full for full in SETTINGS if full == stem or full.split("_")[0] == stem]
+        if not matches:
+            raise ValueError(f"notebook: must be one of {', '.join(SETTINGS)} or its number, not {name!r}")
+        chosen.update(matches)
+    return [name for name in SETTINGS if name in chosen]
+
+
+def reproduce(
+    notebooks: list[str], profile: str, *, name: str | None, seeds: int | None, device: str, fresh: bool,
+    keep_published: bool = False,
+) -> int:  # fmt: skip
+    """Execute the notebooks into results/runs/<name>/, print the scorecard, and return the exit status. With
+    `keep_published` the run takes over whatever is published and still up to date."""
+    profile, notebooks = choose_profile(profile, device), choose_notebooks(notebooks)
+    parameters = {"profile": profile, "seeds": seeds, "device": choose_device(device)}
+    folder = runs.run_folder(runs.named_folder(name) if name else None, profile)
+    check(notebooks, profile, seeds, folder, parameters["device"], fresh)
+    if fresh:
+        runs.clear(folder)
+    if keep_published:
+        for notebook in publishing.take_published(folder, profile):
+            print(f"{notebook}: taken over as published", flush=True)
+        check_precision(folder, parameters["device"])
+    os.environ["KDREP_RESULTS"] = str(folder)
+    if os.environ.get("KDREP_DATA"):  # the kernels start in another folder
+        os.environ["KDREP_DATA"] = str(Path(os.environ["KDREP_DATA"]).resolve())
+    os.environ.setdefault("KDREP_COMMAND", "python -m kdrep " + " ".join(sys.argv[1:]))
+    failures = []
+    for number, notebook in enumerate(notebooks, start=1):
+        head = f"[{number}/{len(notebooks)}] {notebook}"
+        if finished(folder, notebook, parameters):
+            print(f"{head}: done before, kept (--fresh computes it again)", flush=True)
+            continue
+        print(f"{head}: profile {profile}", flush=True)
+        start = time.monotonic()
+        problem = execute(notebook, folder / "notebooks" / f"{notebook}.ipynb", parameters)
+        print(f"{head}: {problem or 'done'} ({time.monotonic() - start:.0f} s)", flush=True)
+        failures += [f"{notebook}: {problem}"] if problem else []
+    print_scorecard(folder, profile)
+    print(f"\nEverything is in {runs.shown(folder)}: executed notebooks, figures, rows.csv, scorecard.csv, run.json.")
+    if failures:
+        print("\nFailed:\n  " + "\n  ".join(failures), file=sys.stderr)
+    return 1 if failures else 0
+
+
+def check(notebooks: list[str], profile: str, seeds: int | None, folder: Path, device: str, fresh: bool) -> None:
+    """Raise ValueError, or what else is wrong with settings, data, precision or scheduler, before anything is done."""
+    for notebook in notebooks:
+        settings(notebook, profile, seeds)
+    data.folders()
+    check_precision(folder, device, fresh)
+    if os.environ.get("KDREP_SCHEDULER"):
+        parallel.reach(os.environ["KDREP_SCHEDULER"])
+
+
+def check_precision(folder: Path, device: str, fresh: bool = False) -> None:
+    """Raise ValueError if the precision that is asked for is none, or not the one in which the run was begun."""
+    asked, begun = os.environ.get("KDREP_PRECISION"), None if fresh else runs.begun_in(folder, device)
+    if asked not in (None, *PRECISIONS):
+        raise ValueError(f"precision: must be one of {', '.join(PRECISIONS)}, not {asked!r}")
+    if asked and begun and asked != begun:
+        raise ValueError(f"precision: {runs.shown(folder)} was begun in {begun}, not {asked}: give --name or --fresh")
+
+
+def finished(folder: Path, notebook: str, parameters: dict) -> bool:
+    """Whether the run holds this notebook, executed without failure, with these parameters and today's code, and the
+    rows and figures of that execution. It does not count where the tree was dirty and is clean now, or, unless it is a
+    smoke run, where something stood in for data, which may have come since."""
+    executed = folder / "notebooks" / f"{notebook}.ipynb"
+    if notebook == publishing.SCORECARD or not executed.exists() or publishing.has_failed(executed):
+        return False
+    _, facts = runs.read_parts(folder)
+    fact = facts.get(notebook)
+    if not fact or fact["code"] != notebook_code(notebook) or not publishing.wrote(executed.read_text(), fact):
+        return False
+    wanted = publishing.defaults(notebook) | parameters
+    if any(wanted.get(name) != value for name, value in fact["parameters"].items()):
+        return False
+    if not all((folder / "figures" / name).exists() for name in fact["figures"]):
+        return False
+    if fact["dirty"] and not runs.git_state()[1]:
+        return False
+    return parameters["profile"] == "smoke" or all(data["real"] for data in fact["datasets"].values())
+
+
+def execute(notebook: str, target: Path, parameters: dict) -> str | None:
+    """Execute one notebook; the executed copy is kept whatever happens. Returns what went wrong, or None."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    seen = f"; see {runs.shown(target)}"
+    try:
+        with shown_progress():
+            papermill.execute_notebook(
+                NOTEBOOKS / f"{notebook}.ipynb", target, parameters, kernel_name="python3", cwd=NOTEBOOKS,
+                progress_bar=sys.stderr.isatty(), extra_arguments=QUIET,
+            )  # fmt: skip
+    except PapermillExecutionError as error:
+        return f"failed in {cell_name(error.cell_index, error.source)}: {error.ename}: {error.evalue}{seen}"
+    except DeadKernelError:
+        return f"failed in {last_begun(target)}: its kernel died, perhaps because memory ran out{seen}"
+    except Exception as error:  # whatever it is, it must not take the other notebooks with it
+        return f"failed: {type(error).__name__}: {error}{seen}"
+    return None
+
+
+def cell_name(index: int, source: str) -> str:
+    """A cell's number and its first line."""
+    first_line = next((line for line in source.splitlines() if line.strip()), "")
+    return f"cell {index} ({first_line[:60]})"
+
+
+def last_begun(executed: Path) -> str:
+    """The cell that was running when the notebook ended."""
+    cells = json.loads(executed.read_text())["cells"]
+    begun = [i for i, cell in enumerate(cells) if cell["metadata"].get("papermill", {}).get("start_time")]
+    return cell_name(begun[-1], "".join(cells[begun[-1]]["source"])) if begun else "its first cell"
+
+
+@contextlib.contextmanager
+def shown_progress():
+    """Within it, the progress bars of notebooks' kernels appear in this terminal."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "progress"
+        path.touch()
+        os.environ["KDREP_PROGRESS"] = str(path)
+        if not sys.stderr.isatty():
+            os.environ.setdefault("TQDM_MININTERVAL", "30")
+        stop = threading.Event()
+        follower = threading.Thread(target=follow, args=(path, stop), daemon=True)
+        follower.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            follower.join()
+            del os.environ["KDREP_PROGRESS"]
+
+
+def follow(path: Path, stop: threading.Event) -> None:
+    """Copy to stderr whatever is appended to a file, until `stop` is set."""
+    with path.open() as source:
+        while not stop.wait(0.3):
+            sys.stderr.write(source.read())
+            sys.stderr.flush()
+
+
+def print_scorecard(folder: Path, profile: str) -> None:
+    """The scorecard of a run on the terminal, beside what is published of its profile."""
+    rows, theirs = (runs.read_parts(place)[0] for place in (folder, publishing.published_folder(profile)))
+    card, published = scorecard(rows), scorecard(theirs)
+    table, before = as_table(card), as_table(published)
+    same = table["what is measured"] == before["what is measured"]
+    table.insert(table.columns.get_loc("this run"), "published", before["this run"].where(same, "—"))
+    print("\n" + for_terminal(table))
+    counts = card["verdict"].value_counts()
+    print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    if old := warn_of_outdated(rows):
+        print(old)
