@@ -4,19 +4,19 @@ import pytest
 import torch
 
 from kdrep.data import datasets
-from kdrep.data import mnist as data
+from kdrep.data.mnist import embedded_digits, load_mnist
 
 
 @pytest.fixture(scope="session")
 def digits() -> datasets.Dataset:
     """The embedded stand-in: small, and always there."""
-    return data.embedded_digits()
+    return embedded_digits()
 
 
 @pytest.fixture(scope="session")
 def mnist() -> datasets.Dataset:
     """The real MNIST, or a skip that says how to get it."""
-    dataset = data.load_mnist(download=False)
+    dataset = load_mnist(download=False)
     if not dataset.real:
         pytest.skip("the real MNIST is not here: set KDREP_DATA or run `make data`")
     return dataset

@@ -11,7 +11,7 @@ import torch
 from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
 from kdrep.data.datasets import DataError, Dataset
-from kdrep.data.mnist import folders, obtain, quick_to_give_up
+from kdrep.data.find import folders, obtain, quick_to_give_up
 
 # SHA-256 over the training images and labels, then the test ones, sorted by class (within one, the publisher's order).
 SHA256 = {

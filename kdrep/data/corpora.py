@@ -15,8 +15,8 @@ from torchaudio.datasets import SPEECHCOMMANDS
 from torchaudio.functional import resample
 
 from kdrep.data.datasets import Corpus, DataError
+from kdrep.data.find import folders, obtain, quick_to_give_up
 from kdrep.data.lexicon import DIGITS
-from kdrep.data.mnist import folders, obtain, quick_to_give_up
 from kdrep.data.synthesiser import SAMPLE_RATE as SYNTHETIC_RATE
 from kdrep.data.synthesiser import speak
 

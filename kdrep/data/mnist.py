@@ -1,15 +1,10 @@
 """Data sets: found, downloaded, verified, or stood in for."""
 
-import contextlib
 import gzip
 import hashlib
-import http.client
 import os
-import socket
 import tempfile
-import warnings
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +14,7 @@ from sklearn.datasets import load_digits
 from torchvision.datasets import MNIST
 
 from kdrep.data.datasets import DataError, Dataset
-from kdrep.files import ROOT
+from kdrep.data.find import folders, obtain, quick_to_give_up
 
 MNIST_MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -27,23 +22,7 @@ MNIST_MD5 = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
-DOWNLOAD_TIMEOUT = 5  # seconds without an answer until a host counts as out of reach
 STAND_IN = "embedded-digits"
-
-
-def folders(data_dir: str | Path | None = None) -> list[Path]:
-    """Where data are looked for, in order: `data_dir` if given, else $KDREP_DATA, then data/.
-
-    Raises DataError if what is named is a file, or $KDREP_DATA, into which nothing is downloaded, is nowhere.
-    """
-    if data_dir:
-        if Path(data_dir).is_file():
-            raise DataError(f"data_dir: {data_dir} is a file; name the folder that holds the data, or is to hold them")
-        return [Path(data_dir)]
-    named = os.environ.get("KDREP_DATA")
-    if named and not Path(named).is_dir():
-        raise DataError(f"KDREP_DATA: {named} is no folder; name the one that holds the data, or unset the variable")
-    return [Path(p) for p in (named, ROOT / "data") if p]
 
 
 def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> Dataset:
@@ -53,24 +32,6 @@ def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> 
     """
     fetch = download_mnist if download else None
     return obtain("MNIST", folders(data_dir), mnist_in, fetch, embedded_digits)
-
-
-def obtain(name: str, places: list[Path], read: Callable, fetch: Callable | None, stand_in: Callable):
-    """A data set from the first place that has it, else downloaded to the last one, else its stand-in.
-
-    `read(folder)` gives None where nothing is; `fetch(folder)` downloads. DataError, for damaged files, goes through.
-    """
-    for place in places:
-        if (there := read(place)) is not None:
-            return there
-    if fetch and not os.environ.get("KDREP_OFFLINE"):
-        try:
-            return fetch(places[-1])
-        except DataError:
-            raise
-        except (OSError, RuntimeError, http.client.HTTPException) as error:
-            warnings.warn(f"{name} was not downloaded ({type(error).__name__}: {error})", stacklevel=3)
-    return stand_in()
 
 
 def mnist_in(folder: Path) -> Dataset | None:
@@ -132,17 +93,6 @@ def download_mnist(folder: Path) -> Dataset:
         for name in MNIST_MD5:
             os.replace(source(Path(aside), name), target / name)
     return dataset
-
-
-@contextlib.contextmanager
-def quick_to_give_up(seconds: float = DOWNLOAD_TIMEOUT):
-    """Within it, a host that does not answer is given up after so many seconds."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def embedded_digits() -> Dataset:

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import NullFormatter
 
 from kdrep.report.papers import SAME_DATA, claim
 from kdrep.report.statistics import mean_interval
@@ -81,124 +81,6 @@ def arms(
     return figure
 
 
-def softmax(logits, published: Mapping[float, Sequence[float]]) -> plt.Figure:
-    """Probabilities of the worked example's logits (3,) over T, with the reference values as crosses."""
-    figure, axis = plt.subplots()
-    grid = np.logspace(0, np.log10(50), 100)
-    z = np.asarray(logits)
-    q = np.exp(z / grid[:, None])
-    q /= q.sum(1, keepdims=True)
-    for i, logit in enumerate(z):
-        axis.plot(grid, q[:, i], color=SHADES[i], linestyle=LINES[i], label=f"logit {logit:g}")
-        axis.plot(
-            list(published),
-            [values[i] for values in published.values()],
-            "x",
-            color=SHADES[i],
-            markersize=8,
-            markeredgewidth=2,
-        )
-    axis.plot([], [], "x", color="0.3", label="equation 1, five decimals")
-    log_axis(axis, (1, 2, 5, 10, 20, 50))
-    axis.set(xlabel="temperature T", ylabel="probability", ylim=(0, 1))
-    axis.legend()
-    return figure
-
-
-def softening(image, logits, temperatures: Sequence[float]) -> plt.Figure:
-    """An image (H, W) and its soft targets at several temperatures; logits (10,)."""
-    figure, axes = plt.subplots(1, len(temperatures) + 1, figsize=(9.5, 2.1))
-    axes[0].imshow(image, cmap="gray_r")
-    axes[0].set_axis_off()
-    z = np.asarray(logits, dtype=float)
-    for axis, temperature in zip(axes[1:], temperatures, strict=True):
-        q = np.exp((z - z.max()) / temperature)
-        axis.bar(range(len(z)), q / q.sum(), color=SHADES[0])
-        axis.set(ylim=(0, 1), xticks=range(0, len(z), 3), xlabel="class", title=f"T = {temperature:g}")
-        axis.tick_params(labelleft=axis is axes[1])
-    axes[1].set_ylabel("probability")
-    return figure
-
-
-def gradient_norms(temperatures: Sequence[float], norms: Mapping[str, np.ndarray]) -> plt.Figure:
-    """Norms of the weights' gradient over T, one line a term, both axes logarithmic."""
-    figure, axis = plt.subplots()
-    bands(axis, temperatures, norms)
-    log_axis(axis, (1, 2, 5, 10, 20, 50, 100))
-    axis.set(yscale="log", xlabel="temperature T", ylabel="norm of the gradient in all weights")
-    return figure
-
-
-def limit(temperatures: Sequence[float], found: np.ndarray) -> plt.Figure:
-    """Exact against logit-matching gradient, (seeds, 2, temperatures): ratio of norms and cosine, which go to one."""
-    figure, axis = plt.subplots()
-    axis.axhline(1, label="the limit", **PAPER)
-    bands(axis, temperatures, {"ratio of norms": found[:, 0], "cosine": found[:, 1]})
-    log_axis(axis, (1, 3, 10, 30, 100, 300, 1000))
-    axis.set(xlabel="temperature T", ylabel="exact against logit-matching gradient", ylim=(0, None))
-    return figure
-
-
-def sweep(temperatures: Sequence[float], tables: Mapping[int, np.ndarray], epochs: Mapping[int, int]) -> plt.Figure:
-    """Test errors (seeds, temperatures) over T, one panel a width; the paper's regions shaded."""
-    figure, axes = plt.subplots(1, len(tables), figsize=(2.9 * len(tables), 3.4), squeeze=False)
-    for axis, (width, table) in zip(axes[0], tables.items(), strict=True):
-        if width <= 30:
-            axis.axvspan(2.5, 4, **REGION)
-        elif width >= 300:  # of widths between, the paper says nothing
-            axis.axvspan(8, max(temperatures), **REGION)
-        bands(axis, temperatures, {"": table})
-        log_axis(axis, (1, 3, 8, 20, 50))
-        axis.set_title(
-            f"{width} units a layer,\n{epochs[width]} epochs, {len(table)} seed{'s' * (len(table) > 1)}", fontsize=10
-        )
-        axis.set(xlabel="temperature T")
-    axes[0][0].set_ylabel("test errors of the student")
-    shade = plt.Rectangle((0, 0), 1, 1, label="the paper: lowest errors (30 units), level errors (300, 800)", **REGION)
-    band = plt.Rectangle((0, 0), 1, 1, color=SHADES[0], alpha=0.15, label="95 % interval over seeds")
-    figure.legend(handles=[shade, band], loc="outside lower center", ncols=2, fontsize=8)
-    return figure
-
-
-def bias_sweep(recovery, label: str, published: Sequence[tuple[float, float]]) -> plt.Figure:
-    """Test errors over the shift of some biases, with the shifts that were chosen; `published`: the paper's errors
-    without a shift and with its own, as (shift, errors)."""
-    figure, axis = plt.subplots()
-    curve = np.asarray(recovery.curve, dtype=float).T
-    shifts = np.asarray(recovery.shifts)
-    axis.plot(shifts, curve.T, color="0.75", linewidth=0.8)
-    axis.plot(shifts, curve.mean(0), color=SHADES[0], label="mean of the seeds")
-    if np.isfinite(published).all():
-        axis.axvline(published[-1][0], label=f"the paper's shift, {published[-1][0]:g}", **PAPER)
-        style = dict(color="0.35", markersize=8, markeredgewidth=2)
-        axis.plot(*zip(*published, strict=True), "x", label="the paper's errors", **style)
-    for i, (choice, measured) in enumerate(recovery.chosen.items()):
-        at = float(np.mean(measured["shift"]))
-        size = 5 + 2 * i  # choices that agree lie on one another
-        errors = float(np.mean(measured["errors"]))
-        axis.plot(at, errors, MARKERS[i], color=SHADES[1], markersize=size, fillstyle="none", label=choice)
-    axis.set(xlabel=f"{label} (logits)", ylabel="test errors", yscale="log")
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-    axis.yaxis.set_major_formatter(ScalarFormatter())
-    axis.yaxis.set_minor_formatter(NullFormatter())
-    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
-    return figure
-
-
-def similarity(matrix) -> plt.Figure:
-    """Where the probability goes that a digit's images do not get themselves, in per cent; matrix (10, 10)."""
-    off = np.array(matrix, dtype=float)
-    np.fill_diagonal(off, np.nan)
-    off *= 100 / np.nansum(off, axis=1, keepdims=True)
-    return heat(
-        off,
-        range(len(off)),
-        "share of the probability of the other classes, %",
-        "the teacher's class",
-        "digit in the image",
-    )
-
-
 def heat(matrix, labels: Sequence, title: str, xlabel: str, ylabel: str, *, fmt: str = ".0f") -> plt.Figure:
     """An annotated square matrix, darker for more; a masked or NaN cell stays white."""
     figure, axis = plt.subplots(figsize=(6.4, 5.2))
@@ -208,29 +90,6 @@ def heat(matrix, labels: Sequence, title: str, xlabel: str, ylabel: str, *, fmt:
     )  # fmt: skip
     axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
     axis.tick_params(rotation=0, length=0)
-    return figure
-
-
-def digit_bars(image, probabilities, temperature: float) -> plt.Figure:
-    """An image (H, W) beside its soft targets (10,) at one temperature."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6.5, 2.4), width_ratios=(1, 2.4))
-    left.imshow(image, cmap="gray_r")
-    left.set_axis_off()
-    right.bar(range(10), probabilities, color=SHADES[0])
-    right.set(xticks=range(10), ylim=(0, 1), xlabel="class", ylabel="probability", title=f"T = {temperature:g}")
-    plt.close(figure)  # left open, a slider shows it twice
-    return figure
-
-
-def gallery(images, titles: Sequence[str], columns: int) -> plt.Figure:
-    """Images (N, H, W) in a grid, each with a line of text above it."""
-    rows = -(-len(titles) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.25 * columns, 1.6 * rows), squeeze=False)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for axis, image, title in zip(axes.flat, images, titles, strict=False):
-        axis.imshow(image, cmap="gray_r")
-        axis.set_title(title, fontsize=8, loc="center")
     return figure
 
 

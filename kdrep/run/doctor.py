@@ -9,7 +9,8 @@ import torch
 from kdrep.data.cifar import load_cifar10, load_cifar100
 from kdrep.data.corpora import load_spoken_digits
 from kdrep.data.datasets import DataError, describe
-from kdrep.data.mnist import folders, load_mnist
+from kdrep.data.find import folders
+from kdrep.data.mnist import load_mnist
 from kdrep.learning.training import dtype_name, faster_precision
 from kdrep.run import runs
 from kdrep.run.profiles import choose_profile

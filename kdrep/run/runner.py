@@ -13,7 +13,7 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from kdrep.data import mnist as data
+from kdrep.data import find
 from kdrep.report.results import as_table, for_terminal, scorecard
 from kdrep.run import parallel, publishing, runs
 from kdrep.run.notebook import PRECISIONS
@@ -79,7 +79,7 @@ def check(notebooks: list[str], profile: str, seeds: int | None, folder: Path, d
     """Raise ValueError, or what else is wrong with settings, data, precision or scheduler, before anything is done."""
     for notebook in notebooks:
         settings(notebook, profile, seeds)
-    data.folders()
+    find.folders()
     check_precision(folder, device, fresh)
     if os.environ.get("KDREP_SCHEDULER"):
         parallel.reach(os.environ["KDREP_SCHEDULER"])

@@ -15,8 +15,9 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from kdrep.data import datasets
-from kdrep.data import mnist as data
+from kdrep.data import datasets, find
+from kdrep.data.mnist import load_mnist, source
+from kdrep.experiments.mnist import scores
 from kdrep.experiments.mnist import training as mnist
 from kdrep.learning.training import Recipe, dtype_name
 from kdrep.nets.mlp import MNIST_STUDENT, MNIST_TEACHER, multiplications
@@ -63,7 +64,7 @@ def textbook(images: MNIST, test: datasets.Dataset, teacher: dict, epochs: int, 
     seconds = time.perf_counter() - start
     with torch.no_grad():
         logits = student(mnist.pixels(test.test_images).to(device)).cpu()
-    return seconds, mnist.errors(logits[None], test.test_labels)[0]
+    return seconds, scores.errors(logits[None], test.test_labels)[0]
 
 
 def ours(dataset: datasets.Dataset, targets, epochs: int, seed: int, device: str, precision, batch: int) -> tuple:
@@ -73,7 +74,7 @@ def ours(dataset: datasets.Dataset, targets, epochs: int, seed: int, device: str
         dataset, recipe, sizes=MNIST_STUDENT, members=[seed], seed=seed,
         teacher_logits=targets, temperature=TEMPERATURE, hard_weight=HARD_WEIGHT, device=device, precision=precision,
     )  # fmt: skip
-    return student["seconds"], mnist.errors(student["test_logits"], dataset.test_labels)[0]
+    return student["seconds"], scores.errors(student["test_logits"], dataset.test_labels)[0]
 
 
 def cases_of(dataset: datasets.Dataset, images: MNIST, teacher: dict, epochs: int, device: str) -> dict:
@@ -93,10 +94,10 @@ def cases_of(dataset: datasets.Dataset, images: MNIST, teacher: dict, epochs: in
 
 def report(device: str, epochs: int, seeds: int) -> None:
     """Measure, and print one table: medians over rounds, in each of which everything runs once, after its ceiling."""
-    dataset = data.load_mnist(download=False)
+    dataset = load_mnist(download=False)
     if not dataset.real:
         raise SystemExit("the real MNIST is needed: set KDREP_DATA or run `make data`")
-    (folder,) = [f for f in data.folders() if data.source(f, "train-images-idx3-ubyte")][:1]
+    (folder,) = [f for f in find.folders() if source(f, "train-images-idx3-ubyte")][:1]
     # Two epochs make a teacher that is good enough to compare two loops.
     teacher = mnist.fit(dataset, Recipe(2, 256), sizes=MNIST_TEACHER, members=[0], keep=["weights", "train_logits"])
     cases = cases_of(dataset, MNIST(folder, transform=ToTensor()), teacher, epochs, device)

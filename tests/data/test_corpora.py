@@ -12,6 +12,7 @@ import torch
 from kdrep.data import corpora
 from kdrep.data.datasets import DataError, describe
 from kdrep.data.lexicon import DIGITS
+from kdrep.experiments.soft_targets import training as soft_targets
 from kdrep.experiments.speech import acoustic
 from kdrep.learning.training import Recipe
 
@@ -115,8 +116,8 @@ def test_speech_commands_from_the_archive_to_a_net(tmp_path):
     test = acoustic.conditions(corpus)["official split"]
     assert {s for s, tested in zip(corpus.speakers, test.tolist(), strict=True) if tested} == {"2a"}
     task = acoustic.make_task(corpus, test, acoustic.align_corpus(corpus, test))
-    recipe, frames = Recipe(epochs=8, batch_size=64, learning_rate=3e-3), acoustic.part_of(task, 0.5, 0)
-    result = acoustic.learn_from_part(task, recipe, frames=frames, width=64, depth=1)
+    recipe, frames = Recipe(epochs=8, batch_size=64, learning_rate=3e-3), soft_targets.part_of(task, 0.5, 0)
+    result = soft_targets.learn_from_part(task, recipe, frames=frames, width=64, depth=1)
     most_frequent = 100 * float(task.test.labels.bincount().max() / len(task.test.labels))
     assert float(result["test"]) > 2 * most_frequent
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from kdrep.data import datasets
-from kdrep.data import mnist as data
+from kdrep.data import mnist as mnist_files
 from kdrep.learning.augment import Jitter
 
 
@@ -30,14 +30,14 @@ def write_idx(folder, name, shape, content=None, *, compress=False):
 @pytest.fixture
 def made(tmp_path, monkeypatch):
     """Made-up files of MNIST, with their own checksums as the published ones, that a test may damage."""
-    for name in data.MNIST_MD5:
+    for name in mnist_files.MNIST_MD5:
         shape = (40, 28, 28) if "images" in name else (40,)
         most = 256 if "images" in name else 10
         values = torch.randint(most, shape, generator=torch.Generator().manual_seed(len(name)), dtype=torch.uint8)
         write_idx(tmp_path, name, shape, values.numpy().tobytes())
     raw = tmp_path / "MNIST" / "raw"
-    sums = {name: hashlib.md5((raw / name).read_bytes()).hexdigest() for name in data.MNIST_MD5}
-    monkeypatch.setattr(data, "MNIST_MD5", sums)
+    sums = {name: hashlib.md5((raw / name).read_bytes()).hexdigest() for name in mnist_files.MNIST_MD5}
+    monkeypatch.setattr(mnist_files, "MNIST_MD5", sums)
     return tmp_path
 
 
@@ -48,11 +48,11 @@ def test_real_mnist_is_whole(mnist):
 
 
 def test_gzipped_files_do_as_well(made):
-    plain = data.load_mnist(made, download=False)
+    plain = mnist_files.load_mnist(made, download=False)
     for path in list((made / "MNIST" / "raw").iterdir()):
         path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
-    packed = data.load_mnist(made, download=False)
+    packed = mnist_files.load_mnist(made, download=False)
     assert packed.real
     assert packed.checksum == plain.checksum
 
@@ -90,7 +90,7 @@ def test_damaged_files_are_refused_by_name(made, damage):
         write_idx(made, path.name, (10, 28, 28))
     before = {p.name: p.read_bytes() for p in raw.iterdir()}
     with pytest.raises(datasets.DataError, match="t10k-images-idx3-ubyte") as caught:
-        data.load_mnist(made)
+        mnist_files.load_mnist(made)
     assert "make data" in str(caught.value)
     assert {p.name: p.read_bytes() for p in raw.iterdir()} == before
 
@@ -98,7 +98,7 @@ def test_damaged_files_are_refused_by_name(made, damage):
 def test_a_made_up_file_is_not_taken_for_mnist(tmp_path):
     write_idx(tmp_path, "train-images-idx3-ubyte", (5, 28, 28), compress=True)
     with pytest.raises(datasets.DataError, match="MD5"):
-        data.load_mnist(tmp_path)
+        mnist_files.load_mnist(tmp_path)
 
 
 @pytest.mark.parametrize("error", [OSError("no network"), http.client.IncompleteRead(b"", 9)])
@@ -107,9 +107,9 @@ def test_offline_the_stand_in_is_announced(tmp_path, monkeypatch, error):
         raise error
 
     monkeypatch.delenv("KDREP_OFFLINE", raising=False)
-    monkeypatch.setattr(data, "MNIST", no_network)
+    monkeypatch.setattr(mnist_files, "MNIST", no_network)
     with pytest.warns(UserWarning, match="MNIST was not downloaded"):
-        dataset = data.load_mnist(tmp_path)
+        dataset = mnist_files.load_mnist(tmp_path)
     assert dataset.name == "embedded-digits"
     assert not dataset.real
     assert "STAND-IN" in datasets.describe(dataset)
@@ -119,27 +119,27 @@ def test_offline_the_stand_in_is_announced(tmp_path, monkeypatch, error):
 def test_a_folder_that_is_none_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("KDREP_DATA", str(tmp_path / "misspelt"))
     with pytest.raises(datasets.DataError, match="KDREP_DATA: .*misspelt is no folder"):
-        data.load_mnist()
+        mnist_files.load_mnist()
     (tmp_path / "file").touch()
     with pytest.raises(datasets.DataError, match="data_dir: .*file is a file"):
-        data.load_mnist(tmp_path / "file")
+        mnist_files.load_mnist(tmp_path / "file")
 
 
 DOWNLOADER = """
 import json, shutil, sys
-from kdrep import data
-data.MNIST_MD5 = json.loads(sys.argv[3])
-data.MNIST = lambda folder, download: shutil.copytree(sys.argv[1], f"{folder}/MNIST")
-print(data.load_mnist(sys.argv[2]).checksum)
+from kdrep.data import mnist as mnist_files
+mnist_files.MNIST_MD5 = json.loads(sys.argv[3])
+mnist_files.MNIST = lambda folder, download: shutil.copytree(sys.argv[1], f"{folder}/MNIST")
+print(mnist_files.load_mnist(sys.argv[2]).checksum)
 """
 
 
 def test_a_download_is_verified_and_renamed_by_two_at_once(tmp_path, made, monkeypatch):
     monkeypatch.delenv("KDREP_OFFLINE", raising=False)
     target = tmp_path / "target"
-    command = [sys.executable, "-c", DOWNLOADER, str(made / "MNIST"), str(target), json.dumps(data.MNIST_MD5)]
+    command = [sys.executable, "-c", DOWNLOADER, str(made / "MNIST"), str(target), json.dumps(mnist_files.MNIST_MD5)]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert {worker.communicate()[0].strip() for worker in workers} == {data.load_mnist(made).checksum}
+    assert {worker.communicate()[0].strip() for worker in workers} == {mnist_files.load_mnist(made).checksum}
     assert sorted(p.name for p in target.iterdir()) == ["MNIST"]
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from kdrep.experiments.specialists import combination as specialists
+from kdrep.experiments.specialists import assignment, combination, dustbin
 
 
 def planted(classes=12, group=3, images=4000, seed=0):
@@ -22,14 +22,14 @@ def planted(classes=12, group=3, images=4000, seed=0):
     return torch.softmax(torch.from_numpy(logits), 1)
 
 
-@pytest.mark.parametrize("cluster", [partial(specialists.online_kmeans, seed=0), specialists.agglomerative])
+@pytest.mark.parametrize("cluster", [partial(assignment.online_kmeans, seed=0), assignment.agglomerative])
 def test_planted_groups_are_found(cluster):
-    columns = specialists.confusion_columns(specialists.prediction_covariance(planted()))
+    columns = assignment.confusion_columns(assignment.prediction_covariance(planted()))
     found = cluster(columns, 4)
     assert sorted(sorted(np.flatnonzero(found == c).tolist()) for c in range(4)) == [
         [0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11],
     ]  # fmt: skip
-    sets = specialists.special_sets(columns, found, 4)
+    sets = assignment.special_sets(columns, found, 4)
     assert all(len(s) == 4 for s in sets)
     assert all(set(np.flatnonzero(found == c)) < set(s) for c, s in enumerate(sets))
 
@@ -37,18 +37,18 @@ def test_planted_groups_are_found(cluster):
 def test_covariance_is_numpys():
     predictions = planted(images=50)
     torch.testing.assert_close(
-        specialists.prediction_covariance(predictions), torch.from_numpy(np.cov(predictions.numpy(), rowvar=False))
+        assignment.prediction_covariance(predictions), torch.from_numpy(np.cov(predictions.numpy(), rowvar=False))
     )
 
 
 def test_dustbin_labels_map_every_class():
     labels = torch.arange(6)
-    assert specialists.dustbin_labels(labels, [4, 1], 6).tolist() == [2, 1, 2, 2, 0, 2]
+    assert dustbin.dustbin_labels(labels, [4, 1], 6).tolist() == [2, 1, 2, 2, 0, 2]
 
 
 def test_half_and_half_holds_its_proportions_and_uses_everything():
     labels = torch.arange(1000) % 10
-    index = specialists.half_and_half(labels, [3, 7], 1200, torch.Generator().manual_seed(0))
+    index = dustbin.half_and_half(labels, [3, 7], 1200, torch.Generator().manual_seed(0))
     special = torch.isin(labels[index], torch.tensor([3, 7]))
     assert special.sum() == 600
     counts = torch.bincount(index[special], minlength=1000)
@@ -59,10 +59,10 @@ def test_half_and_half_holds_its_proportions_and_uses_everything():
 def test_the_correction_restores_the_base_rate_of_a_counting_model():
     labels = torch.arange(1000) % 10
     special = [3, 7]
-    index = specialists.half_and_half(labels, special, 1600, torch.Generator().manual_seed(0))
-    own = specialists.dustbin_labels(labels, special, 10)
+    index = dustbin.half_and_half(labels, special, 1600, torch.Generator().manual_seed(0))
+    own = dustbin.dustbin_labels(labels, special, 10)
     logits = torch.bincount(own[index], minlength=3).double().log()
-    logits[-1] += specialists.dustbin_correction(labels, special)
+    logits[-1] += dustbin.dustbin_correction(labels, special)
     torch.testing.assert_close(torch.softmax(logits, 0), torch.bincount(own, minlength=3).double() / 1000)
 
 
@@ -78,7 +78,7 @@ def random_problem(images=4, classes=7, seed=0):
 def test_the_combination_is_what_scipy_finds_image_by_image(reverse):
     generalist, predictions, sets = random_problem()
     asked = torch.tensor([[True, True, True], [True, False, False], [False, True, True], [False, False, False]])
-    found = specialists.combine(generalist, predictions, sets, asked, reverse=reverse, tolerance=1e-8)
+    found = combination.combine(generalist, predictions, sets, asked, reverse=reverse, tolerance=1e-8)
 
     def objective(z, image):
         q = np.exp(z - z.max())
@@ -102,7 +102,7 @@ def test_the_combination_is_what_scipy_finds_image_by_image(reverse):
 
 def test_without_specialists_the_generalist_answers():
     generalist, predictions, sets = random_problem()
-    found = specialists.combine(generalist, predictions, sets, torch.zeros(4, 3, dtype=torch.bool))
+    found = combination.combine(generalist, predictions, sets, torch.zeros(4, 3, dtype=torch.bool))
     torch.testing.assert_close(found, generalist, atol=1e-5, rtol=0)
 
 
@@ -113,7 +113,7 @@ def test_a_specialist_for_nearly_everything_gives_the_mean_of_the_two(reverse):
     # All classes but the last are special: its dustbin is that class, so that it speaks about all five.
     other = torch.softmax(torch.randn(3, 5, generator=generator).double(), 1)
     asked = torch.ones(3, 1, dtype=torch.bool)
-    found = specialists.combine(generalist, [other], [[0, 1, 2, 3]], asked, reverse=reverse, tolerance=1e-9)
+    found = combination.combine(generalist, [other], [[0, 1, 2, 3]], asked, reverse=reverse, tolerance=1e-9)
     mean = torch.softmax((generalist.log() + other.log()) / 2, 1) if reverse else (generalist + other) / 2
     torch.testing.assert_close(found, mean, atol=1e-7, rtol=0)
 
@@ -121,7 +121,7 @@ def test_a_specialist_for_nearly_everything_gives_the_mean_of_the_two(reverse):
 def test_the_minimum_is_a_fixed_point():
     generalist, predictions, sets = random_problem(seed=5)
     asked = torch.ones(4, 3, dtype=torch.bool)
-    q = specialists.combine(generalist, predictions, sets, asked, tolerance=1e-9)
+    q = combination.combine(generalist, predictions, sets, asked, tolerance=1e-9)
     total = generalist.clone()
     for own, p in zip(sets, predictions, strict=True):
         rest = torch.ones(7, dtype=torch.bool)
@@ -131,37 +131,37 @@ def test_the_minimum_is_a_fixed_point():
         spread[:, rest] = p[:, -1:] * q[:, rest] / q[:, rest].sum(1, keepdim=True)
         total += spread
     torch.testing.assert_close(total / 4, q, atol=1e-7, rtol=0)
-    torch.testing.assert_close(specialists.fixed_point(generalist, predictions, sets, asked), q, atol=1e-7, rtol=0)
+    torch.testing.assert_close(combination.fixed_point(generalist, predictions, sets, asked), q, atol=1e-7, rtol=0)
 
 
 def test_active_specialists_are_those_of_the_top_classes():
     generalist = torch.tensor([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7]])
     sets = [[0], [1, 2]]
-    assert specialists.active(generalist, sets).tolist() == [[True, False], [False, True]]
-    assert specialists.active(generalist, sets, n=2).tolist() == [[True, True], [False, True]]
+    assert combination.active(generalist, sets).tolist() == [[True, False], [False, True]]
+    assert combination.active(generalist, sets, n=2).tolist() == [[True, True], [False, True]]
 
 
 def test_bad_input_is_named():
     columns = np.eye(5)
     with pytest.raises(ValueError, match="cluster 1 is empty"):
-        specialists.special_sets(columns, np.array([0, 0, 2, 2, 0]), 2)
+        assignment.special_sets(columns, np.array([0, 0, 2, 2, 0]), 2)
     with pytest.raises(ValueError, match="between 1 and 4"):
-        specialists.special_sets(columns, np.zeros(5, dtype=int), 5)
+        assignment.special_sets(columns, np.zeros(5, dtype=int), 5)
     with pytest.raises(ValueError, match="from 0 to 4"):
-        specialists.dustbin_labels(torch.arange(5), [1, 7], 5)
+        dustbin.dustbin_labels(torch.arange(5), [1, 7], 5)
     with pytest.raises(ValueError, match="leave nothing"):
-        specialists.dustbin_labels(torch.arange(5), [0, 1, 2, 3, 4], 5)
+        dustbin.dustbin_labels(torch.arange(5), [0, 1, 2, 3, 4], 5)
     with pytest.raises(ValueError, match="labels: must lie"):
-        specialists.dustbin_labels(torch.tensor([5]), [1], 5)
+        dustbin.dustbin_labels(torch.tensor([5]), [1], 5)
     with pytest.raises(ValueError, match="no example"):
-        specialists.half_and_half(torch.zeros(10, dtype=torch.long), [1], 4, torch.Generator())
+        dustbin.half_and_half(torch.zeros(10, dtype=torch.long), [1], 4, torch.Generator())
     with pytest.raises(ValueError, match="no correction"):
-        specialists.dustbin_correction(torch.zeros(10, dtype=torch.long), [0])
+        dustbin.dustbin_correction(torch.zeros(10, dtype=torch.long), [0])
     generalist, predictions, sets = random_problem()
     asked = torch.ones(4, 3, dtype=torch.bool)
     with pytest.raises(ValueError, match="specialist 1"):
-        specialists.combine(generalist, [predictions[0], predictions[2], predictions[2]], sets, asked)
+        combination.combine(generalist, [predictions[0], predictions[2], predictions[2]], sets, asked)
     with pytest.raises(ValueError, match="from 0 to 4"):
-        specialists.combine(generalist[:, :5], predictions, sets, asked)
+        combination.combine(generalist[:, :5], predictions, sets, asked)
     with pytest.raises(ValueError, match="finite"):
-        specialists.prediction_covariance(torch.full((3, 2), math.nan))
+        assignment.prediction_covariance(torch.full((3, 2), math.nan))

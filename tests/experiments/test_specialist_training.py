@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kdrep.data import cifar
-from kdrep.experiments.specialists import combination as specialists
+from kdrep.experiments.specialists import combination
 from kdrep.experiments.specialists import training as experts
 from kdrep.learning.training import Recipe
 from kdrep.nets.mixture import Mixture, coupling
@@ -94,10 +94,10 @@ def test_full_specialists_are_averaged():
     generator = torch.Generator().manual_seed(0)
     whole, first, second = torch.softmax(torch.randn(3, 2, 5, generator=generator).double(), -1)
     asked = torch.tensor([[True, True], [False, True]])
-    mean = specialists.mean_of_asked(whole, [first, second], asked)
+    mean = combination.mean_of_asked(whole, [first, second], asked)
     torch.testing.assert_close(mean[0], (whole + first + second)[0] / 3)
     torch.testing.assert_close(mean[1], (whole + second)[1] / 2)
-    geometric = specialists.mean_of_asked(whole, [first, second], asked, geometric=True)
+    geometric = combination.mean_of_asked(whole, [first, second], asked, geometric=True)
     product = (whole[1] * second[1]).sqrt()
     torch.testing.assert_close(geometric[1], product / product.sum())
 

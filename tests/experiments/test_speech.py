@@ -7,6 +7,7 @@ import torch
 import torchaudio
 
 from kdrep.data.corpora import synthetic_digits
+from kdrep.experiments.soft_targets import training as soft_targets
 from kdrep.experiments.speech import acoustic, front_end, scores
 from kdrep.learning.training import Recipe
 
@@ -101,10 +102,10 @@ def test_folds_share_no_speaker_and_no_recording(corpus):
 
 
 def test_parts_of_one_seed_are_nested(task):
-    small, large = (set(acoustic.part_of(task, share, 3).tolist()) for share in (0.1, 0.5))
+    small, large = (set(soft_targets.part_of(task, share, 3).tolist()) for share in (0.1, 0.5))
     assert small < large
     assert len(large) >= 0.5 * len(task.train.labels)
-    assert len(acoustic.part_of(task, 0.1, 3, by="frames")) == round(0.1 * len(task.train.labels))
+    assert len(soft_targets.part_of(task, 0.1, 3, by="frames")) == round(0.1 * len(task.train.labels))
 
 
 def test_members_of_parts_miss_a_fifth_each(task):
@@ -135,11 +136,11 @@ def test_an_ensemble_and_its_student_learn_the_synthetic_digits(task):
 
 
 def test_learning_from_a_part_is_watched(task):
-    frames = acoustic.part_of(task, 0.2, 0)
-    whole = acoustic.learn_from_part(
+    frames = soft_targets.part_of(task, 0.2, 0)
+    whole = soft_targets.learn_from_part(
         task, Recipe(epochs=1), frames=frames, width=16, depth=1, keep=["weights"], sample=10
     )  # fmt: skip
-    result = acoustic.learn_from_part(
+    result = soft_targets.learn_from_part(
         task, Recipe(epochs=3), frames=frames, width=16, depth=1, teacher=whole["weights"], temperatures=[2.0, 2.0],
         copies=2, sample=10**9,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from scipy.io import savemat
 from kdrep.data import cifar
 from kdrep.data.datasets import DataError
 from kdrep.experiments.specialists import vision
-from kdrep.learning.crops import Crops
+from kdrep.learning.augment import Crops
 from kdrep.learning.training import Recipe
 from kdrep.nets.residual import ResidualNet, load_weights
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kdrep.data import datasets
-from kdrep.data import mnist as data
+from kdrep.data.mnist import embedded_digits
 from kdrep.experiments.fitnets import training as fitnets
 from kdrep.learning import hints
 from kdrep.learning.hints import Guided, HintLoss, KnowledgeLoss
@@ -30,7 +30,7 @@ STUDENT = (Conv(3, pool=(2, 2)), Conv(3), Conv(4, pool=(2, 2)))
 
 @pytest.fixture(scope="module")
 def pictures():
-    return fitnets.grey(data.embedded_digits(), torch.float32, 600)
+    return fitnets.grey(embedded_digits(), torch.float32, 600)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from kdrep.data import cifar
 from kdrep.data.corpora import synthetic_digits
 from kdrep.experiments.fitnets import training as fitnets
 from kdrep.experiments.mnist import training as mnist
+from kdrep.experiments.soft_targets import training as soft_targets
 from kdrep.experiments.specialists import training as experts
 from kdrep.experiments.speech import acoustic
 from kdrep.learning import training
@@ -110,8 +111,8 @@ def test_acoustic_models(task, place):
     )  # fmt: skip
     one = {name: value[:1] for name, value in ensemble["weights"].items()}
     same_twice(
-        acoustic.learn_from_part, task, recipe, frames=acoustic.part_of(task, 0.3, 0), teacher=one, temperatures=[2.0],
-        copies=1, sample=200, **size, **place,
+        soft_targets.learn_from_part, task, recipe, frames=soft_targets.part_of(task, 0.3, 0), teacher=one,
+        temperatures=[2.0], copies=1, sample=200, **size, **place,
     )  # fmt: skip
 
 

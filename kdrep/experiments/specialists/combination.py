@@ -1,112 +1,17 @@
-"""Specialists for confusable classes: clusters, the dustbin, and inference (Hinton et al. 2015, section 5)."""
+"""Which specialists are asked about an image, and what they say together (Hinton et al. 2015, section 5.4)."""
 
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
-from sklearn.cluster import AgglomerativeClustering, MiniBatchKMeans
+
+from kdrep.experiments.specialists.dustbin import check_special
 
 TOLERANCE = 1e-7
 MOST_ROUNDS = 20_000
 LOOK_EVERY = 20
 LEAST_CURVATURE = 1e-4
 TINY = 1e-12
-STARTS = 100
-
-
-def prediction_covariance(probabilities: torch.Tensor) -> torch.Tensor:
-    """Covariance (C, C) of the predictions (N, C): which classes a net predicts together. No labels are needed."""
-    if probabilities.dim() != 2 or not bool(probabilities.isfinite().all()):
-        raise ValueError(f"probabilities: (images, classes), all finite, not {tuple(probabilities.shape)}")
-    return torch.cov(probabilities.double().T)
-
-
-def confusion_columns(covariance: torch.Tensor) -> np.ndarray:
-    """What is clustered (C, C): each class's column, without the class's own variance, brought to length one."""
-    columns = covariance.clone().fill_diagonal_(0).T
-    return torch.nn.functional.normalize(columns, dim=1).numpy()
-
-
-def online_kmeans(columns: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Cluster (C,) of every class by on-line K-means (section 5.3), none of them empty.
-
-    Raises ValueError if many starts leave a cluster empty: there are too many of them.
-    """
-    for start in range(STARTS):
-        chosen = MiniBatchKMeans(count, batch_size=32, n_init=10, random_state=STARTS * seed + start)
-        clusters = chosen.fit_predict(columns)
-        if len(np.unique(clusters)) == count:
-            return clusters
-    raise ValueError(f"count: {len(columns)} classes do not make {count} clusters; ask for fewer")
-
-
-def agglomerative(columns: np.ndarray, count: int) -> np.ndarray:
-    """Cluster (C,) of every class by merging the nearest (Ward): the other algorithm, without randomness."""
-    return AgglomerativeClustering(count).fit_predict(columns)
-
-
-def special_sets(columns: np.ndarray, clusters: np.ndarray, size: int) -> list[list[int]]:
-    """For each cluster the `size` classes nearest to its centre: sets of equal size that may overlap.
-
-    Raises ValueError for an empty cluster or a size that no set can have.
-    """
-    if not 1 <= size < len(columns):
-        raise ValueError(f"size: must lie between 1 and {len(columns) - 1}, not {size}")
-    sets = []
-    for cluster in range(int(clusters.max()) + 1):
-        if not (clusters == cluster).any():
-            raise ValueError(f"clusters: cluster {cluster} is empty; ask for fewer clusters")
-        centre = columns[clusters == cluster].mean(0)
-        nearest = np.argsort(np.linalg.norm(columns - centre, axis=1), kind="stable")
-        sets.append(sorted(int(c) for c in nearest[:size]))
-    return sets
-
-
-def check_special(special: Sequence[int], classes: int) -> None:
-    """Raise ValueError unless these are distinct class indices, some but not all."""
-    if len(set(special)) != len(special) or not all(0 <= c < classes for c in special):
-        raise ValueError(f"special: distinct classes from 0 to {classes - 1} are needed, not {list(special)}")
-    if not 0 < len(special) < classes:
-        raise ValueError(
-            f"special: {len(special)} of {classes} classes leave nothing for the specialist or the dustbin"
-        )
-
-
-def dustbin_labels(labels: torch.Tensor, special: Sequence[int], classes: int) -> torch.Tensor:
-    """Labels (N,) of a specialist: the place in `special`, or len(special) for the dustbin."""
-    check_special(special, classes)
-    if bool(((labels < 0) | (labels >= classes)).any()):
-        raise ValueError(f"labels: must lie between 0 and {classes - 1}")
-    places = torch.full((classes,), len(special), dtype=torch.long, device=labels.device)
-    places[list(special)] = torch.arange(len(special), device=labels.device)
-    return places[labels]
-
-
-def half_and_half(labels: torch.Tensor, special: Sequence[int], count: int, generator: torch.Generator) -> torch.Tensor:
-    """Indices (count,) to train on: half of the special classes, half of the rest (section 5.2).
-
-    Neither half repeats an example before it has used up all of its own. Raises ValueError if one has none.
-    """
-    chosen = torch.isin(labels, torch.tensor(list(special), device=labels.device))
-    parts = []
-    for marks, wanted in ((chosen, count // 2), (~chosen, count - count // 2)):
-        own = marks.nonzero().flatten()
-        if not len(own):
-            raise ValueError(f"labels: no example of the classes {list(special)}, or none of the others")
-        rounds = -(-wanted // len(own))
-        orders = [torch.randperm(len(own), generator=generator, device=labels.device) for _ in range(rounds)]
-        parts.append(own[torch.cat(orders)[:wanted]])
-    return torch.cat(parts)
-
-
-def dustbin_correction(labels: torch.Tensor, special: Sequence[int]) -> float:
-    """What is added to the dustbin's logit after half-and-half training: the log of how much oftener the special
-    classes were seen, against the others, than they occur (section 5.2)."""
-    share = float(torch.isin(labels, torch.tensor(list(special), device=labels.device)).double().mean())
-    if not 0 < share < 1:
-        raise ValueError(f"labels: a share {share:g} of special examples has no correction")
-    return math.log((1 - share) / share)
 
 
 def membership(sets: Sequence[Sequence[int]], classes: int) -> torch.Tensor:

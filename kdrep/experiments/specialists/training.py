@@ -9,14 +9,8 @@ from torch import nn
 
 from kdrep.data.datasets import Dataset
 from kdrep.experiments.specialists import vision
-from kdrep.experiments.specialists.combination import (
-    active,
-    combine,
-    dustbin_correction,
-    dustbin_labels,
-    half_and_half,
-    mean_of_asked,
-)
+from kdrep.experiments.specialists.combination import active, combine, mean_of_asked
+from kdrep.experiments.specialists.dustbin import dustbin_correction, dustbin_labels, half_and_half
 from kdrep.learning.distill import DistillationLoss, soft_cross_entropy, soft_targets
 from kdrep.learning.training import Recipe
 from kdrep.nets import inference

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from kdrep.data.datasets import Dataset, last
-from kdrep.learning.crops import Crops
+from kdrep.learning.augment import Crops
 from kdrep.learning.distill import DistillationLoss
 from kdrep.learning.training import Recipe, Training, train
 from kdrep.nets import inference
