@@ -15,14 +15,17 @@ class Block(nn.Module):
         self.first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.norms = nn.ModuleList(nn.BatchNorm2d(outputs) for _ in range(2))
+        self.stride = stride
         self.shortcut = None
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            # Without a stride of its own: oneDNN's gradient of a 1 x 1 convolution with a stride writes beyond its
+            # memory on processors without AVX-512, in float32 and with fewer than eight channels.
+            self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Feature maps (B, outputs, H / stride, W / stride)."""
         hidden = F.relu(self.norms[0](self.first(images)))
-        skipped = images if self.shortcut is None else self.shortcut(images)
+        skipped = images if self.shortcut is None else self.shortcut(images[..., :: self.stride, :: self.stride])
         return F.relu(self.norms[1](self.second(hidden)) + skipped)
 
 
