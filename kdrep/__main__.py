@@ -134,7 +134,8 @@ def data(options) -> int:
 
 def scorecard(options) -> int:
     """Print a scorecard."""
-    from kdrep.report import results
+    from kdrep.report import scorecard as cards
+    from kdrep.report.rows import read_rows
     from kdrep.run import outdated, runs
 
     folder = Path(options.run) if options.run else default_run()
@@ -142,11 +143,11 @@ def scorecard(options) -> int:
         raise FileNotFoundError(
             f"{folder / 'rows.csv'} does not exist: run `make reproduce`, or name the folder of a run"
         )
-    rows = results.read_rows(folder / "rows.csv")
-    card = results.scorecard(rows)
-    print(results.as_markdown(card) if options.markdown else results.for_terminal(results.as_table(card)))
+    rows = read_rows(folder / "rows.csv")
+    card = cards.scorecard(rows)
+    print(cards.as_markdown(card) if options.markdown else cards.for_terminal(cards.as_table(card)))
     if not options.markdown:
-        print(f"\nfrom {runs.shown(folder.resolve())}. {outdated.warn_of_outdated(rows)}".rstrip())
+        print(f"\n{cards.tally(card)}\nfrom {runs.shown(folder.resolve())}. {outdated.warn_of_outdated(rows)}".rstrip())
     return 0
 
 

@@ -8,14 +8,25 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import NullFormatter
 
-from kdrep.report.papers import SAME_DATA, claim
+from kdrep.report.papers import SAME_DATA
+from kdrep.report.scorecard import CHECK, EFFECT, QUESTION
 from kdrep.report.statistics import mean_interval
 
 SHADES = ("#1b2a41", "#c1440e", "#3e8e7e", "#e0a030", "#7d6b9e", "#8a8a8a")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (3, 2)))
-HATCHES = ("", "//", "xx", "..", "\\\\", "++")
+HATCHES = ("", "//", "xx", "..", "\\\\", "++", "oo")
 REGION = dict(facecolor="none", edgecolor="0.75", hatch="///", linewidth=0)  # where the paper says something
+COMPARED = (0.4, 2.5)  # times the paper's figure: what is worth comparing
+OUTCOMES = {  # verdicts of three kinds of lines, drawn alike
+    "reproduced, checked, answered yes": ("reproduced", "checked", "answered: yes"),
+    "partly": ("partly",),
+    "not reproduced, check failed, answered no": ("not reproduced", "check failed", "answered: no"),
+    "not settled": ("not settled", "answered: not settled"),
+    "reduced": ("reduced",),
+    "stand-in": ("stand-in",),
+    "not run": ("not run",),
+}
 PAPER = dict(color="0.35", linestyle=(0, (1, 1.5)), linewidth=1.6)
 
 
@@ -47,8 +58,9 @@ def bands(axis, x: Sequence[float], series: Mapping[str, np.ndarray]) -> None:
         style = dict(color=SHADES[i % 6], marker=MARKERS[i % 6], linestyle=LINES[i % 6])
         axis.plot(x, values.mean(0), label=label, **style)
         if len(values) > 1:
-            limits = [mean_interval(column)[1:] for column in values.T]
-            axis.fill_between(x, *np.transpose(limits), color=style["color"], alpha=0.15, linewidth=0)
+            limits = [mean_interval(column) for column in values.T]
+            low, high = ([getattr(limit, end) for limit in limits] for end in ("low", "high"))
+            axis.fill_between(x, low, high, color=style["color"], alpha=0.15, linewidth=0)
     if any(series):
         axis.legend()
 
@@ -61,9 +73,9 @@ def arms(
     figure, axis = plt.subplots(figsize=(7.5, 0.8 + 0.55 * len(values)))
     published = {arm: value for arm, value in (published or {}).items() if np.isfinite(value)}
     for i, (arm, seeds) in enumerate(values.items()):
-        interval = mean_interval(seeds)
+        interval = mean_interval(seeds).within(0, 100 if "%" in label else np.inf)
         axis.plot(seeds, [i - 0.2] * len(seeds), "o", color="0.6", markersize=4)
-        if np.isfinite(interval.low):
+        if interval.units > 1:
             axis.plot([interval.low, interval.high], [i, i], color=SHADES[0], linewidth=2)
         axis.plot(interval.value, i, "s", color=SHADES[0], markersize=7)
         if arm in published:
@@ -100,61 +112,53 @@ def comparable(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def forest(rows: pd.DataFrame) -> plt.Figure:
-    """Ours over the paper's figure, with intervals, for comparable rows; the claim's verdict by marker, which is filled
-    where the row is one that the verdict rests on."""
-    marks = {"reproduced": "s", "partly": "D", "not reproduced": "X", "inconclusive": "o", "not run": "."}
-    limits = (0.05, 20)
+    """Ours over the paper's figure, with intervals, for comparable rows, from 0.4 to 2.5 times the paper's and arrows
+    beyond; the marker says what came of the row's own need, if it has one."""
+    marks = {"met": ("s", SHADES[0]), "missed": ("X", SHADES[0]), "not settled": ("o", "white"), "": (".", "0.5")}
     figure, axis = plt.subplots(figsize=(8.5, 1.2 + 0.27 * len(rows)))
     axis.axvline(1, **PAPER)
     for i, row in enumerate(rows.itertuples()):
         ratios = np.array([row.value, row.low, row.high]) / row.published
-        value, *interval = np.clip(ratios, *limits)
-        axis.plot(interval, [i, i], color=SHADES[0])
-        beyond = ((ratios.min() < limits[0], "<"), (ratios.max() > limits[1], ">"))
-        for end, (goes_on, arrow) in zip(limits, beyond, strict=True):
-            if goes_on:
-                axis.plot(end, i, arrow, color=SHADES[0], markersize=4)
-        decides = any((need.arm, need.quantity) == (row.arm, row.quantity) for need in claim(row.claim).needs)
-        filling = SHADES[0] if decides else "white"
-        axis.plot(value, i, marks[row.verdict], color=SHADES[0], markerfacecolor=filling, markersize=6)
+        value, *interval = np.clip(ratios, *COMPARED)
+        axis.plot(interval, [i, i], color=SHADES[0], linewidth=1.2)
+        for end, goes_on, arrow in zip(COMPARED, (ratios < COMPARED[0], ratios > COMPARED[1]), "<>", strict=True):
+            if goes_on.any():
+                axis.plot(end, i, arrow, color=SHADES[0], markersize=5)
+        if COMPARED[0] <= ratios[0] <= COMPARED[1]:
+            marker, filling = marks[row.need]
+            axis.plot(value, i, marker, color=SHADES[0], markerfacecolor=filling, markersize=6)
     axis.set_yticks(range(len(rows)), [f"{r.claim}  {r.arm}, {r.quantity}" for r in rows.itertuples()], fontsize=8)
     axis.set_ylim(len(rows) - 0.4, -0.6)
-    axis.set_xlabel("this run / the paper")
-    low, high = axis.get_xlim()
-    ticks = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if high > 10 * low else (0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5)
-    log_axis(axis, [t for t in ticks if max(low, 0.04) <= t <= high])
+    axis.set(xlabel="this run / the paper; bars are 95 % intervals, arrows go on", xlim=(0.38, 2.63))
+    log_axis(axis, (0.4, 0.5, 0.7, 1, 1.4, 2, 2.5))
+    style = dict(linestyle="", color=SHADES[0])
+    named = {name: name or "no need" for name in marks if name in set(rows["need"])}
     shown = [
-        plt.Line2D([], [], linestyle="", marker=marks[v], color=SHADES[0], label=v)
-        for v in marks
-        if v in set(rows["verdict"])
+        plt.Line2D([], [], marker=marks[name][0], markerfacecolor=marks[name][1], label=label, **style)
+        for name, label in named.items()
     ]
-    figure.legend(handles=shown, loc="outside upper right", ncols=5, fontsize=8)
+    figure.legend(handles=shown, loc="outside upper right", ncols=4, fontsize=8)
     return figure
 
 
-def verdicts(card: pd.DataFrame, order: Sequence[str]) -> plt.Figure:
-    """How many claims of each paper have which verdict."""
-    counts = card.groupby(["paper", "verdict"]).size().unstack(fill_value=0).reindex(columns=list(order), fill_value=0)
-    figure, axis = plt.subplots(figsize=(8, 1.9))
+def verdicts(card: pd.DataFrame) -> plt.Figure:
+    """How many claims of effects, checks and questions came to what; variants and checks of claims are left out."""
+    names = {EFFECT: "effects", CHECK: "checks", QUESTION: "questions"}
+    own = card[card["kind"].isin(names)]
+    groups = own["kind"].map(names)
+    outcome = own["verdict"].map(lambda verdict: next(name for name, those in OUTCOMES.items() if verdict in those))
+    counts = pd.crosstab(groups, outcome).reindex(index=[*names.values()][::-1], columns=[*OUTCOMES], fill_value=0)
+    figure, axis = plt.subplots(figsize=(8.5, 2.6))
     left = np.zeros(len(counts))
-    for verdict, shade in zip(order, np.linspace(0.15, 0.95, len(order)), strict=True):
-        width = counts[verdict].to_numpy()
-        style = dict(
-            color=str(shade), edgecolor="0.9" if shade < 0.5 else "0.3", hatch=HATCHES[list(order).index(verdict)]
-        )
-        axis.barh(counts.index, width, left=left, linewidth=0.5, label=verdict, **style)
+    for i, (name, width) in enumerate(counts.items()):
+        shade = 0.15 + 0.8 * i / (len(OUTCOMES) - 1)
+        style = dict(color=str(shade), edgecolor="0.9" if shade < 0.5 else "0.3", hatch=HATCHES[i])
+        axis.barh(counts.index, width, left=left, linewidth=0.5, label=name, **style)
         for y, (start, count) in enumerate(zip(left, width, strict=True)):
             if count:
-                axis.text(
-                    start + count / 2,
-                    y,
-                    str(count),
-                    ha="center",
-                    va="center",
-                    fontsize=9,
-                    bbox=dict(facecolor="white", edgecolor="none", pad=1.5),
-                )
-        left += width
+                box = dict(facecolor="white", edgecolor="none", pad=1.5)
+                axis.text(start + count / 2, y, str(count), ha="center", va="center", fontsize=9, bbox=box)
+        left += width.to_numpy()
     axis.set_xlabel("claims")
-    figure.legend(loc="outside upper right", ncols=6, fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure

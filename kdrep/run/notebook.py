@@ -19,8 +19,10 @@ from pandas.io.formats.style import Styler
 from kdrep.data.datasets import Corpus, Dataset, describe
 from kdrep.learning.training import dtype_name, faster_precision
 from kdrep.report import papers
-from kdrep.report.results import BETWEEN, COLUMNS, NO_DATA, as_table, judge, make_row, number, scorecard, with_interval
+from kdrep.report.rows import COLUMNS, NO_DATA, make_row, number, with_interval
+from kdrep.report.scorecard import as_table, label, lines_of, scorecard
 from kdrep.report.statistics import Interval
+from kdrep.report.verdicts import BETWEEN
 from kdrep.run import parallel, runs
 from kdrep.run.outdated import notebook_code
 from kdrep.run.profiles import choose_device, choose_profile, settings
@@ -51,6 +53,7 @@ class Run:
     figures: list[str] = field(default_factory=list)
     datasets: dict[str, Dataset | Corpus] = field(default_factory=dict)
     stage_seconds: float = 0.0
+    over: str = "seeds"  # what intervals are over from here on; a notebook sets it where that changes
 
     @property
     def seeds(self) -> range:
@@ -98,16 +101,15 @@ class Run:
         measured,
         unit: str,
         *,
+        over: str | None = None,
         seconds: float = 0.0,
-        seeds=None,
-        dataset=None,
+        dataset: str | None = None,
     ) -> None:
-        """Note one measured quantity: a number, or an Interval."""
+        """Note one measured quantity: a number that is exact, or an Interval over what `over`, else the run, says."""
         if dataset is None:
             dataset = next(reversed(self.datasets), NO_DATA)
-        seeds = len(self.seeds) if seeds is None else seeds
-        rest = dict(seeds=seeds, dataset=dataset, profile=self.profile, device=self.device, seconds=round(seconds, 1))
-        row = make_row(claim, arm, quantity, measured, unit, **rest, code=self.code)
+        rest = dict(dataset=dataset, profile=self.profile, device=self.device, seconds=round(seconds, 1))
+        row = make_row(claim, arm, quantity, measured, unit, over=over or self.over, **rest, code=self.code)
         same = [r for r in self.rows if (r["claim"], r["arm"], r["quantity"]) == (claim, arm, quantity)]
         self.rows = [r for r in self.rows if r not in same] + [row]
 
@@ -115,12 +117,12 @@ class Run:
         """A noted quantity. Raises KeyError if there is no such row yet."""
         for r in self.rows:
             if (r["claim"], r["arm"], r["quantity"]) == (claim, arm, quantity):
-                return Interval(r["value"], r["low"], r["high"])
+                return Interval(r["value"], r["low"], r["high"], r["units"])
         raise KeyError(f"no row yet for {claim}, {arm}, {quantity}")
 
     def measured(self, claim: str, arm: str, quantity: str) -> str:
         """A noted quantity with its interval, for prose."""
-        return with_interval(*self.interval(claim, arm, quantity))
+        return with_interval(self.interval(claim, arm, quantity))
 
     @property
     def stands_in(self) -> bool:
@@ -138,9 +140,10 @@ class Run:
         return "not compared" if self.stands_in else number(papers.published(claim, arm, quantity))
 
     def verdict(self, claim_id: str) -> Markdown:
-        """The verdict on one claim, and a list of what it rests on."""
-        verdict, basis, *_ = judge(papers.claim(claim_id), pd.DataFrame(self.rows, columns=COLUMNS))
-        return Markdown("\n- ".join([f"**{claim_id}: {verdict}**\n", *basis.split(BETWEEN)]))
+        """The verdict on one claim, on its checks and its variants, and a list of what each rests on."""
+        lines = lines_of(papers.claim(claim_id), pd.DataFrame(self.rows, columns=COLUMNS))
+        parts = [[f"**{label(line)}: {line['verdict']}**\n", *line["basis"].split(BETWEEN)] for line in lines]
+        return Markdown("\n\n".join("\n- ".join(part) for part in parts))
 
     def figure(self, figure: plt.Figure, name: str) -> plt.Figure:
         """Save a figure with the run, and return it to be shown; it says if something stood in for data."""

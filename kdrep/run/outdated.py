@@ -11,7 +11,8 @@ from kdrep.run.profiles import PROFILES, settings
 from kdrep.run.stages import canonical, code_fingerprint, imports_of
 
 NOTEBOOKS = ROOT / "notebooks"
-OF_EVERYONE = ("report/papers.py", "run/profiles.py")  # claims and settings, of which a notebook depends on its own
+# Claims and settings, of which a notebook depends on its own alone.
+OF_EVERYONE = ("report/papers.py", "report/hinton.py", "report/romero.py", "run/profiles.py")
 
 
 def notebook_code(notebook: str) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 import papermill
 
 from kdrep.files import ROOT, write_aside
-from kdrep.report.results import as_markdown, read_rows, scorecard, stands_in, tally
+from kdrep.report.rows import read_rows, stands_in
+from kdrep.report.scorecard import as_markdown, scorecard, tally
 from kdrep.run import runs
 from kdrep.run.outdated import NOTEBOOKS, notebook_code, outdated
 

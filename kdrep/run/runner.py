@@ -14,7 +14,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from kdrep.data import find
-from kdrep.report.results import as_table, for_terminal, scorecard
+from kdrep.report.scorecard import as_table, for_terminal, scorecard, tally
 from kdrep.run import parallel, publishing, runs
 from kdrep.run.notebook import PRECISIONS
 from kdrep.run.outdated import NOTEBOOKS, notebook_code, warn_of_outdated
@@ -180,10 +180,9 @@ def print_scorecard(folder: Path, profile: str) -> None:
     rows, theirs = (runs.read_parts(place)[0] for place in (folder, publishing.published_folder(profile)))
     card, published = scorecard(rows), scorecard(theirs)
     table, before = as_table(card), as_table(published)
-    same = table["what is measured"] == before["what is measured"]
+    same = table["what decided"] == before["what decided"]
     table.insert(table.columns.get_loc("this run"), "published", before["this run"].where(same, "—"))
     print("\n" + for_terminal(table))
-    counts = card["verdict"].value_counts()
-    print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    print("\n" + tally(card))
     if old := warn_of_outdated(rows):
         print(old)

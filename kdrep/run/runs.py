@@ -14,7 +14,9 @@ import pandas as pd
 import torch
 
 from kdrep.files import ROOT, write_aside
-from kdrep.report.results import COLUMNS, read_rows, scorecard, with_verdicts
+from kdrep.report.rows import COLUMNS, read_rows
+from kdrep.report.scorecard import scorecard
+from kdrep.report.verdicts import with_outcomes
 from kdrep.run.profiles import SETTINGS
 
 PACKED = ROOT / ".packed"
@@ -94,12 +96,12 @@ def read_precisions(folder: Path) -> dict[str, str]:
 
 
 def read_parts(folder: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
-    """All rows of a run, verdicts filled in, and the facts of every notebook that has finished in it."""
+    """All rows of a run, with the outcomes of their needs, and the facts of every notebook that has finished in it."""
     facts = read_facts(folder)
     tables = [read_rows(p) for p in sorted((folder / "parts").glob("*.csv"))]
     tables = [table for table in tables if len(table)]
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
-    return with_verdicts(rows), facts
+    return with_outcomes(rows), facts
 
 
 def compile_run(folder: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from kdrep.experiments.specialists import scores as specialist_scores
+from kdrep.report.statistics import Interval
 
 
 def test_right_and_gain():
@@ -55,7 +56,7 @@ def test_no_change_is_no_trend():
     labels = torch.arange(4).repeat_interleave(5)
     before = np.full(20, 100.0)
     _, (slope, p) = specialist_scores.by_cover([[[0, 1], [0, 2]]], labels, before, [before])
-    assert slope == (0, -np.inf, np.inf)
+    assert slope == Interval(0, -np.inf, np.inf, 1)
     assert p == 1
 
 

@@ -10,13 +10,13 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from kdrep import __main__
 from kdrep.data.datasets import DataError
-from kdrep.report import results
+from kdrep.report.rows import make_row
 from kdrep.run import doctor, notebook, outdated, publishing, runner, runs
 from kdrep.run.profiles import choose_profile
 
 START = """
-from kdrep import notebook
-from kdrep.statistics import Interval
+from kdrep.run import notebook
+from kdrep.report.statistics import Interval
 run = notebook.begin("{name}", profile=profile, device=device, seeds=seeds)
 run.row("{claim}", "a", "b", Interval(1.0, 0.5, 1.5), "errors", dataset="mnist")
 run.finish()
@@ -308,15 +308,13 @@ def good_run(tmp_path, monkeypatch):
     """A run of one notebook and the scorecard that nothing speaks against."""
     folder = tmp_path / "good"
     code = outdated.notebook_code("01_mnist")
-    rest = dict(seeds=3, dataset="mnist", profile="quick", device="cpu", seconds=1.0, code=code)
+    rest = dict(dataset="mnist", profile="quick", device="cpu", seconds=1.0, code=code)
     facts = dict.fromkeys(("command", "commit", "versions", "machine", "device"), "x") | dict(
         profile="quick", parameters={}, precision="float32", seconds=1.0, stage_seconds=1.0,
         finished="2026-01-01T00:00:30+00:00", dirty=False,
         datasets={"mnist": {"real": True}}, figures=["01_mnist-errors.png"], code=code,
     )  # fmt: skip
-    runs.write_part(
-        folder, "01_mnist", [results.make_row("H3.2", "baseline", "test errors", 140.0, "errors", **rest)], facts
-    )
+    runs.write_part(folder, "01_mnist", [make_row("H3.2", "baseline", "test errors", 140.0, "errors", **rest)], facts)
     (folder / "figures").mkdir()
     (folder / "figures" / "01_mnist-errors.png").write_bytes(b"picture")
     (folder / "figures" / "05_fitnets-unfinished.png").write_bytes(b"picture")

@@ -24,7 +24,7 @@ def recipes(
             interval, y = geometric_mean(values[arm]), row + 0.24 * (i - 0.5)
             axis.plot(values[arm], [y] * len(values[arm]), "o", color=SHADES[i], alpha=0.4, markersize=4)
             if np.isfinite(interval.high):
-                axis.plot(interval[1:], [y, y], color=SHADES[i], linewidth=1.5)
+                axis.plot([interval.low, interval.high], [y, y], color=SHADES[i], linewidth=1.5)
             axis.plot(
                 interval.value,
                 y,

@@ -98,7 +98,7 @@ def budgets(regimes: Mapping[str, Mapping[str, Interval]]) -> plt.Figure:
     arms = list(next(iter(regimes.values())))
     for i, arm in enumerate(arms):
         x = np.arange(len(regimes)) + 0.18 * (i - (len(arms) - 1) / 2)
-        values = np.array([tuple(regime[arm]) for regime in regimes.values()])
+        values = np.array([(r[arm].value, r[arm].low, r[arm].high) for r in regimes.values()])
         spread = np.abs(values[:, 1:].T - values[:, 0])
         axis.errorbar(x, values[:, 0], spread, fmt=MARKERS[i], color=SHADES[i], capsize=3, label=arm)
     axis.set_xticks(range(len(regimes)), list(regimes))

@@ -12,7 +12,7 @@ from kdrep.report.statistics import Interval, mean_interval, paired, trend
 BINS = 10
 COVER_COLUMNS = (
     "classes", "test images", "change in top-1 correct", "generalist's accuracy, %", "relative change, %", "low",
-    "high",
+    "high", "classes in the interval",
 )  # fmt: skip
 LEAST = 1e-12  # probability
 MOST_COVER = 10  # the paper's Table 4 takes ten and more specialists together
@@ -111,16 +111,21 @@ def by_cover(
         if there.any():
             base = correct[there].mean()
             change = mean_of_few([changes[own[:, c], c].mean() for c in classes[there]])
-            relative = [100 * v / base if base else np.nan for v in change]
+            relative = [100 * v / base if base else np.nan for v in (change.value, change.low, change.high)]
             of_seeds = (own.sum(), (own * images).sum(), changes[own].sum())
-            lines[k] = (*(v / len(sets) for v in of_seeds), 100 * correct[there].sum() / images[there].sum(), *relative)
+            lines[k] = (
+                *(v / len(sets) for v in of_seeds),
+                100 * correct[there].sum() / images[there].sum(),
+                *relative,
+                change.units,
+            )
     table = pd.DataFrame(lines, index=COVER_COLUMNS).T
     table.index.name = "specialists covering"
     covered = counts.min(0) > 0
     points = 100 * changes.mean(0) / images
     cover, change = counts.mean(0)[covered], points[covered]
     if len(cover) < 3 or np.ptp(cover) == 0 or np.ptp(change) == 0:  # nothing is known about a trend
-        slope, p = Interval(0.0, -np.inf, np.inf), 1.0
+        slope, p = Interval(0.0, -np.inf, np.inf, 1), 1.0
     else:
         slope, p = trend(cover, change)
     return table, (slope, p)
@@ -128,7 +133,7 @@ def by_cover(
 
 def mean_of_few(values: Sequence[float]) -> Interval:
     """Mean of independent values, without an interval where there are fewer than three."""
-    return mean_interval(values) if len(values) > 2 else Interval(float(np.mean(values)), -np.inf, np.inf)
+    return mean_interval(values) if len(values) > 2 else Interval(float(np.mean(values)), -np.inf, np.inf, len(values))
 
 
 def dustbin_forecasts(
