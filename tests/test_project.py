@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kdrep.report import results
+from kdrep.report import verdicts
 from kdrep.run import publishing, runs, stages
 from kdrep.run.profiles import SETTINGS
 
@@ -117,7 +117,7 @@ def test_readme_table_is_the_published_scorecard(profile):
 
 def test_readme_says_what_verdicts_mean():
     readme = (ROOT / "README.md").read_text()
-    for verdict, meaning in results.VERDICTS.items():
+    for verdict, meaning in verdicts.VERDICTS.items():
         assert f"| {verdict} | {meaning} |" in readme
 
 

@@ -69,7 +69,7 @@ def find(need: Need, rows: pd.DataFrame, *, check: bool = False) -> Finding:
         if row["units"] < FEWEST:
             return Finding(need, OPEN, f"fewer than {FEWEST} {row['over']}", text)
     said = outcome(need, row["low"], row["high"])
-    return Finding(need, said, {MET: "", MISSED: "outside", OPEN: "the interval crosses an end"}[said], text)
+    return Finding(need, said, {MET: "", MISSED: "outside the range", OPEN: "the interval crosses an end"}[said], text)
 
 
 def outcome(need: Need, low: float, high: float) -> str:

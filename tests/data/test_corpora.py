@@ -13,7 +13,7 @@ from kdrep.data import corpora
 from kdrep.data.datasets import DataError, describe
 from kdrep.data.lexicon import DIGITS
 from kdrep.experiments.soft_targets import training as soft_targets
-from kdrep.experiments.speech import acoustic
+from kdrep.experiments.speech import training as acoustic
 from kdrep.learning.training import Recipe
 
 

@@ -8,7 +8,8 @@ import torchaudio
 
 from kdrep.data.corpora import synthetic_digits
 from kdrep.experiments.soft_targets import training as soft_targets
-from kdrep.experiments.speech import acoustic, front_end, scores
+from kdrep.experiments.speech import front_end, scores
+from kdrep.experiments.speech import training as acoustic
 from kdrep.learning.training import Recipe
 
 

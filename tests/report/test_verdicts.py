@@ -185,7 +185,7 @@ def test_the_line_shows_the_need_that_decided_never_a_friendlier_one(made, verdi
 
 def test_the_reason_names_the_kind_of_need_and_what_is_wrong():
     assert judge(claim(GAP, SIZE), rows()).why == ""
-    assert judge(claim(GAP, SIZE), rows(size=(90, 80, 100))).why == "size missed: outside"
+    assert judge(claim(GAP, SIZE), rows(size=(90, 80, 100))).why == "size missed: outside the range"
     assert judge(claim(GAP, SIZE), rows(gap=None)).why == "direction not settled: not measured"
     why = judge(claim(GAP, SIZE), rows(over="strings")).why
     assert why == "direction not settled: strings are no units of a verdict"

@@ -16,7 +16,7 @@ from kdrep.experiments.fitnets import training as fitnets
 from kdrep.experiments.mnist import training as mnist
 from kdrep.experiments.soft_targets import training as soft_targets
 from kdrep.experiments.specialists import training as experts
-from kdrep.experiments.speech import acoustic
+from kdrep.experiments.speech import training as acoustic
 from kdrep.learning import training
 from kdrep.learning.training import Recipe
 from kdrep.nets.maxout import Conv

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from kdrep.experiments.speech.acoustic import PREDICTION_BATCH, Task, fit, teacher_logits, transfer_set, windows
 from kdrep.experiments.speech.front_end import Windows
+from kdrep.experiments.speech.training import PREDICTION_BATCH, Task, fit, teacher_logits, transfer_set, windows
 from kdrep.learning.training import Recipe
 from kdrep.nets import inference
 from kdrep.nets.population import Population

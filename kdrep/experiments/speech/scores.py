@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from kdrep.experiments.speech.acoustic import STATES, Task
+from kdrep.experiments.speech.training import STATES, Task
 
 QUANTITIES = ("frame accuracy", "word error rate", "single-digit error rate")
 
