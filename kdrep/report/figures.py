@@ -6,11 +6,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from kdrep.report.papers import SAME_DATA
+from kdrep.report.papers import CLAIMS, SAME_DATA
 from kdrep.report.scorecard import CHECK, EFFECT, QUESTION
 from kdrep.report.statistics import mean_interval
+from kdrep.report.verdicts import judge
 
 SHADES = ("#1b2a41", "#c1440e", "#3e8e7e", "#e0a030", "#7d6b9e", "#8a8a8a")
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -106,9 +107,13 @@ def heat(matrix, labels: Sequence, title: str, xlabel: str, ylabel: str, *, fmt:
 
 
 def comparable(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows measured on the paper's own data that have a published figure other than zero beside them."""
-    same = pd.Series([r.dataset in SAME_DATA[r.claim[0]] for r in rows.itertuples()], index=rows.index, dtype=bool)
-    return rows[same & rows["published"].notna() & (rows["published"] != 0)].reset_index(drop=True)
+    """The rows measured on the paper's own data that have a published figure other than zero beside them, claim by
+    claim; without those of nets smaller than the paper's."""
+    reduced = {claim.id for claim in CLAIMS if judge(claim, rows).verdict == "reduced"}
+    like = [r.dataset in SAME_DATA[r.claim[0]] and r.claim not in reduced for r in rows.itertuples()]
+    chosen = rows[np.array(like, dtype=bool) & rows["published"].notna() & (rows["published"] != 0)]
+    order = [claim.id for claim in CLAIMS]
+    return chosen.sort_values("claim", key=lambda ids: ids.map(order.index), kind="stable").reset_index(drop=True)
 
 
 def forest(rows: pd.DataFrame) -> plt.Figure:
@@ -160,5 +165,6 @@ def verdicts(card: pd.DataFrame) -> plt.Figure:
                 axis.text(start + count / 2, y, str(count), ha="center", va="center", fontsize=9, bbox=box)
         left += width.to_numpy()
     axis.set_xlabel("claims")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure

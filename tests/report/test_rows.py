@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 
+from kdrep.report import figures
 from kdrep.report import scorecard as cards
 from kdrep.report.needs import Claim, Figure, above, below
 from kdrep.report.papers import CLAIMS
@@ -64,12 +65,20 @@ def test_the_scorecard_has_a_line_for_every_claim_check_and_variant():
     assert (line["verdict"], line["value"], line["published"]) == ("partly", 90, 67)
     assert (line["over"], line["units"], line["evidence"]) == ("seeds", 3, "exploratory")
     text = cards.as_markdown(card)
-    assert (
-        "| teacher, test errors: below 73.7, errors | 67 | 90 [80, 100], 3 seeds | partly (size missed: outside) |"
-        in text
-    )
+    assert "| 67 | 90 [80, 100], 3 seeds | partly (size missed: outside the range) |" in text
     assert len(text.splitlines()) == len(card) + 2
     assert {"H2.3 check", "H4.1 variant", "F5 variant"} <= set(cards.as_table(card)["claim"])
+
+
+def test_what_is_compared_leaves_out_other_data_and_smaller_nets():
+    small = make_row("F1", "nets trained", "multiplications as a share of the paper's", 0.06, "share", **REST)
+    behind = make_row(
+        "F1", "FitNet - teacher", "difference in test accuracy", -0.7, "points", **REST | {"dataset": "cifar10"}
+    )
+    elsewhere = make_row("H5.4", "generalist", "test accuracy", 49.0, "%", **REST | {"dataset": "cifar100"})
+    compared = figures.comparable(pd.concat([pd.DataFrame([small, behind, elsewhere]), rows()]))
+    assert list(compared["quantity"]) == ["test errors", "difference in test errors"]
+    assert figures.forest(with_outcomes(compared)).axes[0].get_xlim() == (0.38, 2.63)
 
 
 def test_evidence_is_confirmed_only_where_all_rows_bear_one_declaration():
