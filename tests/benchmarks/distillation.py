@@ -21,7 +21,7 @@ from kdrep.experiments.mnist import scores
 from kdrep.experiments.mnist import training as mnist
 from kdrep.learning.training import Recipe, dtype_name
 from kdrep.nets.mlp import MNIST_STUDENT, MNIST_TEACHER, multiplications
-from kdrep.report.results import with_interval
+from kdrep.report.rows import with_interval
 from kdrep.report.statistics import mean_interval
 from kdrep.run.doctor import matrix_speed
 
@@ -115,5 +115,5 @@ def report(device: str, epochs: int, seeds: int) -> None:
         epoch, achieved = median(seconds) / epochs, median(work / s for s in seconds)
         faster = median(t / s for t, s in zip(textbooks, seconds, strict=True))
         share = median(100 * work / s / ceiling for s, ceiling in zip(seconds, ceilings, strict=True))
-        wrong = with_interval(*mean_interval(errors))
+        wrong = with_interval(mean_interval(errors))
         print(f"{name:34}{epoch:10.2f}{faster:15.1f}{achieved:10.0f}{share:14.0f}   {wrong}", flush=True)
