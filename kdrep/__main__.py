@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--precision", choices=["float32", "bfloat16"],
-        help="what products are computed in (default: $KDREP_PRECISION, what the run began with, or the faster one)",
+        help="what products are computed in (default: $KDREP_PRECISION, what the run began with, or the device's)",
     )  # fmt: skip
     run.add_argument("--name", help="name of the run (default: the profile's name)")
     run.add_argument("--fresh", action="store_true", help="delete what an earlier run of this name has computed")
@@ -87,6 +87,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that lacks a letter shows another, and nothing fails
+            stream.reconfigure(errors="replace")
     try:
         return globals()[options.command](options)
     except KeyboardInterrupt:
@@ -107,7 +110,7 @@ def reproduce(options) -> int:
     from kdrep.run import runner
 
     if options.data_dir:
-        os.environ["KDREP_DATA"] = str(Path(options.data_dir).resolve())
+        os.environ["KDREP_DATA"] = str(Path(options.data_dir).expanduser().resolve())
     if options.scheduler:
         os.environ["KDREP_SCHEDULER"] = options.scheduler
     if options.precision:

@@ -31,7 +31,7 @@ def aside(path: Path) -> Iterator[Path]:
 def write_aside(path: Path, text: str) -> None:
     """Write a text file, of which nobody reads half."""
     with aside(path) as part:
-        part.write_text(text)
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def save(content: dict, path: Path) -> None:

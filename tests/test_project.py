@@ -14,7 +14,14 @@ from kdrep.run import publishing, runs, stages
 from kdrep.run.profiles import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOORS = ({"__main__"}, {"run", "experiments"}, {"learning"}, {"report", "data", "nets"}, {"files"})  # from the top
+# From the top.
+FLOORS = (
+    {"__main__"},
+    {"run", "experiments"},
+    {"learning"},
+    {"report", "data", "nets"},
+    {"files", "environment"},
+)
 MODULES = sorted((ROOT / "kdrep").rglob("*.py"))
 SOURCE_NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 

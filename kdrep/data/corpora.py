@@ -28,6 +28,8 @@ COMMANDS = "SpeechCommands/speech_commands_v0.02"
 COMMANDS_RATE = 16000
 COMMANDS_COUNT = 38_908  # recordings of the digits (Warden 2018, table 1)
 SHORTEST = 0.05  # seconds that a recording must last
+RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000)  # of recordings in use
+MOST_CHANNELS = 8
 STAND_IN = "embedded-speech"
 
 
@@ -105,7 +107,7 @@ def load_speech_commands(data_dir: str | Path | None = None, *, download: bool =
 def read_speech_commands(folder: Path) -> Corpus:
     """The digits among the recordings in torchaudio's layout under `folder`."""
     root = folder / COMMANDS
-    test_files = set((root / "testing_list.txt").read_text().split())
+    test_files = set((root / "testing_list.txt").read_text(encoding="utf-8").split())
     paths = [path for word in DIGITS for path in sorted((root / word).glob("*_nohash_*.wav"))]
     if not paths:
         raise DataError(f"{root}: no recordings of the words {', '.join(DIGITS)}; unpack the archive again")
@@ -134,8 +136,13 @@ def read_wave(path: Path, rate: int) -> torch.Tensor:
         with wave.open(str(path)) as file:
             channels, width, found_rate, count = file.getparams()[:4]
             content = file.readframes(count)
-    except (OSError, EOFError, wave.Error) as error:
-        raise DataError(f"{path}: no readable WAV file ({error}); copy the publisher's file there") from error
+    except (OSError, EOFError, wave.Error, ValueError, RuntimeError, OverflowError, MemoryError) as error:
+        what = str(error) or type(error).__name__
+        raise DataError(f"{path}: no readable WAV file ({what}); copy the publisher's file there") from error
+    if found_rate not in RATES or not 1 <= channels <= MOST_CHANNELS:
+        raise DataError(
+            f"{path}: {found_rate:,} Hz and {channels} channels are no recording's; copy the publisher's file there"
+        )
     if width != 2:
         raise DataError(f"{path}: 16-bit samples are needed, not {8 * width}-bit ones; convert it")
     if len(content) != 2 * channels * count:

@@ -2,13 +2,13 @@
 
 import contextlib
 import http.client
-import os
 import socket
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from kdrep.data.datasets import DataError
+from kdrep.environment import setting, switch
 from kdrep.files import ROOT
 
 DOWNLOAD_TIMEOUT = 5  # seconds without an answer until a host counts as out of reach
@@ -20,13 +20,15 @@ def folders(data_dir: str | Path | None = None) -> list[Path]:
     Raises DataError if what is named is a file, or $KDREP_DATA, into which nothing is downloaded, is nowhere.
     """
     if data_dir:
-        if Path(data_dir).is_file():
+        data_dir = Path(data_dir).expanduser()
+        if data_dir.is_file():
             raise DataError(f"data_dir: {data_dir} is a file; name the folder that holds the data, or is to hold them")
-        return [Path(data_dir)]
-    named = os.environ.get("KDREP_DATA")
-    if named and not Path(named).is_dir():
+        return [data_dir]
+    named = setting("KDREP_DATA")
+    named = Path(named).expanduser() if named else None
+    if named and not named.is_dir():
         raise DataError(f"KDREP_DATA: {named} is no folder; name the one that holds the data, or unset the variable")
-    return [Path(p) for p in (named, ROOT / "data") if p]
+    return [place for place in (named, ROOT / "data") if place]
 
 
 def obtain(name: str, places: list[Path], read: Callable, fetch: Callable | None, stand_in: Callable):
@@ -37,7 +39,7 @@ def obtain(name: str, places: list[Path], read: Callable, fetch: Callable | None
     for place in places:
         if (there := read(place)) is not None:
             return there
-    if fetch and not os.environ.get("KDREP_OFFLINE"):
+    if fetch and not switch("KDREP_OFFLINE"):
         try:
             return fetch(places[-1])
         except DataError:

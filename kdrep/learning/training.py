@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from kdrep.files import load, save
 
-CLEARLY = 1.3  # times as fast is clearly faster
+BFLOAT16 = ("amx_bf16", "avx512_bf16", "sve_bf16", "bf16")  # instructions of processors, as torch names them
 CHECKPOINT_EVERY = 15  # seconds: what a killed run may lose
 CHECKPOINT_SHARE = 0.1  # of the time, at most, for checkpoints
 
@@ -99,22 +99,18 @@ torch.backends.cudnn.deterministic = True  # what has no fixed order is then lef
 torch.backends.cudnn.allow_tf32 = False  # whoever asks for float32 gets it in convolutions as well
 
 
-def faster_precision(device: str) -> torch.dtype:
-    """bfloat16 where a matrix product is faster in it than in float32 on this device, else float32."""
-    if device.startswith("cuda"):  # whose small products take no longer than it takes to ask for them
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+def native_precision(device: str) -> tuple[torch.dtype, str]:
+    """What products are computed in on this device, and why: bfloat16 where it has instructions for it, else float32.
 
-    def seconds(dtype: torch.dtype) -> float:
-        matrix = torch.ones(1024, 1024, dtype=dtype, device=device)
-        best = math.inf
-        for _ in range(4):
-            start = time.perf_counter()
-            (matrix @ matrix)[0, 0].item()
-            best = min(best, time.perf_counter() - start)
-        return best
-
-    # Close to equal, the choice would change from one notebook to the next, and every stage's key with it.
-    return torch.bfloat16 if CLEARLY * seconds(torch.bfloat16) < seconds(torch.float32) else torch.float32
+    The same machine always chooses the same, whatever else it does: figures depend on it, so no stopwatch decides.
+    """
+    if device.startswith("cuda"):
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        found = ["bfloat16"] if native else []
+    else:
+        capabilities = torch.cpu.get_capabilities()
+        found = [name for name in BFLOAT16 if capabilities.get(name)]
+    return (torch.bfloat16, f"the device has {found[0]}") if found else (torch.float32, "the device has no bfloat16")
 
 
 def dtype_name(dtype: torch.dtype) -> str:
@@ -313,4 +309,4 @@ def load_checkpoint(path, population, optimizer, generator) -> dict:
 def progress_file() -> TextIO | None:
     """Where progress bars go: the file that `KDREP_PROGRESS` names (the runner shows it), else the screen."""
     path = os.environ.get("KDREP_PROGRESS")
-    return open(path, "a") if path else None
+    return open(path, "a", encoding="utf-8") if path else None

@@ -78,7 +78,7 @@ def with_interval(interval: Interval, digits: int = 4) -> str:
 
 def read_rows(path: Path) -> pd.DataFrame:
     """Rows of a rows.csv. Raises ValueError if the file is cut off or lacks a column."""
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     if not text.endswith("\n"):
         raise ValueError(f"{path}: is cut off; delete it and run the notebooks again")
     plain = ("claim", "arm", "quantity", "unit", "over", "need", "dataset", "code", "declared")

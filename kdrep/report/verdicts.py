@@ -19,7 +19,7 @@ BETWEEN = "; "  # the findings of a verdict's basis
 VERDICTS = {
     "reproduced": "every direction and every size is met",
     "partly": "every direction is met, a size is missed or not settled",
-    "not reproduced": "a direction is missed; or a size, where no direction is met",
+    "not reproduced": "a direction is missed; or a size, where not every direction is met",
     "not settled": "no need is missed, but a direction is not settled, or a size where there is no direction",
     "checked": "it holds by construction or by counting: worth showing, no evidence",
     "check failed": "what must hold does not",

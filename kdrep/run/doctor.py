@@ -11,7 +11,7 @@ from kdrep.data.corpora import load_spoken_digits
 from kdrep.data.datasets import DataError, describe
 from kdrep.data.find import folders
 from kdrep.data.mnist import load_mnist
-from kdrep.learning.training import dtype_name, faster_precision
+from kdrep.learning.training import dtype_name, native_precision
 from kdrep.run import runs
 from kdrep.run.profiles import choose_profile
 
@@ -54,7 +54,8 @@ def machine_report() -> list[str]:
         + (f", {facts['gpu']}" if "gpu" in facts else ", no GPU")
     )
     profile = choose_profile()
-    lines.append(f"  profile `auto` is {profile}; training runs in {dtype_name(faster_precision(device))}")
+    precision, why = native_precision(device)
+    lines.append(f"  profile `auto` is {profile}; training runs in {dtype_name(precision)}: {why}")
     for dtype in (torch.float32, torch.bfloat16):
         speed = matrix_speed(dtype, device)
         lines.append(f"  a 2048 matrix product in {dtype_name(dtype)}: {speed:,.0f} GFLOP/s")

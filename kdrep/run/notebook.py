@@ -2,7 +2,6 @@
 
 import inspect
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,8 @@ from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
 from kdrep.data.datasets import Corpus, Dataset, describe
-from kdrep.learning.training import dtype_name, faster_precision
+from kdrep.environment import setting
+from kdrep.learning.training import dtype_name, native_precision
 from kdrep.report import papers
 from kdrep.report.rows import COLUMNS, NO_DATA, make_row, number, with_interval
 from kdrep.report.scorecard import as_table, label, lines_of, scorecard
@@ -180,6 +180,7 @@ def begin(
 ) -> Run:  # fmt: skip
     """Start a notebook: choose profile, device and precision, and say what was chosen. `own` are the parameters that
     no other notebook has: a run in which they differ from the notebook's defaults is another run."""
+    runs.check_identity()
     profile, device = choose_profile(profile, device), choose_device(device)
     torch.set_float32_matmul_precision("highest")
     folder = runs.run_folder(results_dir, profile)
@@ -193,24 +194,25 @@ def begin(
     hardware = facts.get("gpu", facts["cpu"])
     seeds_of_run = getattr(run.settings, "seeds", None)
     counted = f", {seeds_of_run} seed{'s' * (seeds_of_run > 1)}" if seeds_of_run else ""
-    print(f"profile {profile}{counted}; {hardware}, {dtype_name(precision)}")
+    why = native_precision(device)[1] if setting("KDREP_PRECISION") is None else "as asked for"
+    print(f"profile {profile}{counted}; {hardware}, {dtype_name(precision)} ({why})")
     if profile == "smoke":
         display(Markdown("> **Smoke profile:** tiny nets, a slice of the data. Every cell runs; nothing is a result."))
     return run
 
 
 def choose_precision(folder: Path, device: str) -> torch.dtype:
-    """What $KDREP_PRECISION says, else what the run in this folder began with on this device, else the faster one,
-    which is noted with the run.
+    """What $KDREP_PRECISION says, else what the run in this folder began with on this device, else what the device has
+    instructions for, which is noted with the run.
 
     Raises ValueError for what is neither float32 nor bfloat16.
     """
-    asked = os.environ.get("KDREP_PRECISION")
+    asked = setting("KDREP_PRECISION")
     if asked is not None and asked not in PRECISIONS:
         raise ValueError(f"KDREP_PRECISION: must be one of {', '.join(PRECISIONS)}, not {asked!r}")
     begun = runs.begun_in(folder, device)
     known = asked or begun
-    chosen = PRECISIONS[known] if known else faster_precision(device)
+    chosen = PRECISIONS[known] if known else native_precision(device)[0]
     if begun is None:
         runs.note_precision(folder, device, dtype_name(chosen))
     return chosen

@@ -20,7 +20,7 @@ def notebook_code(notebook: str) -> str:
 
     Of the settings and of the claims it takes in those of this notebook only: others may change without it.
     """
-    cells = json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text())["cells"]
+    cells = json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
     sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     plain = "\n".join(line for source in sources for line in source.splitlines() if not line.startswith("%"))
     own = [vars(settings(notebook, profile)) for profile in PROFILES]

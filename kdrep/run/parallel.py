@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import torch
 
+from kdrep.environment import setting
 from kdrep.files import load, save
 from kdrep.run.stages import compute, function_code, keep, stage_path
 
@@ -25,6 +26,7 @@ try:
 except ImportError:  # Windows
     resource = None
 
+WORKER_TIMEOUT = 60  # seconds until a scheduler without workers counts as one that has none
 AHEAD = 2  # jobs a worker, of those that a scheduler holds: one that runs and the next
 
 
@@ -44,7 +46,7 @@ def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, process
     leave most of its cores, or of its GPU, idle. Every result is kept as soon as it is there. The job of a cluster's
     worker that is lost goes to another one; a process that is lost here is a RuntimeError.
     """
-    scheduler = scheduler or os.environ.get("KDREP_SCHEDULER")
+    scheduler = scheduler or setting("KDREP_SCHEDULER")
     paths = [stage_path(folder, *job) for job in jobs]
     missing = {path: job for path, job in zip(paths, jobs, strict=True) if not path.exists()}
     # Of all jobs, not of those that an interrupted run has left: with other threads the last bits would be others.
@@ -128,8 +130,19 @@ def connect(scheduler: str):
 
 
 def reach(scheduler: str) -> None:
-    """See that a scheduler answers; raises as `connect` does."""
-    connect(scheduler).close()
+    """See that a scheduler answers and has a worker; raises as `connect` and `await_worker` do."""
+    with connect(scheduler) as client:
+        await_worker(client, scheduler)
+
+
+def await_worker(client, scheduler: str) -> None:
+    """Wait a while for the first worker. Raises OSError if none comes: nothing would ever be computed."""
+    if not client.scheduler_info(n_workers=-1)["workers"]:
+        print(f"waiting for a worker of {scheduler}, {WORKER_TIMEOUT} s at most", file=sys.stderr, flush=True)
+    try:
+        client.wait_for_workers(1, timeout=WORKER_TIMEOUT)
+    except TimeoutError as error:
+        raise OSError(f"scheduler: {scheduler} has no worker; start `dask worker {scheduler}`") from error
 
 
 def submit(jobs: Mapping[Path, Job], scheduler: str) -> None:
@@ -137,6 +150,7 @@ def submit(jobs: Mapping[Path, Job], scheduler: str) -> None:
     with connect(scheduler) as client:
         from distributed import as_completed
 
+        await_worker(client, scheduler)
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         # A worker with a GPU is started with `--resources GPU=1` and then takes one job at a time.
         gpu = any("GPU" in worker.get("resources", {}) for worker in workers)

@@ -1,10 +1,11 @@
 """smoke | quick | full: what every notebook does in each, side by side."""
 
-import os
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
+
+from kdrep.environment import setting, switch
 
 PROFILES = ("smoke", "quick", "full")
 
@@ -167,7 +168,7 @@ SETTINGS = {
 def choose_profile(name: str = "auto", device: str = "auto") -> str:
     """`auto` reads KDREP_PROFILE, else takes `full` where the device is a GPU, `quick` elsewhere. Raises ValueError."""
     if name == "auto":
-        name = os.environ.get("KDREP_PROFILE") or ("full" if choose_device(device) == "cuda" else "quick")
+        name = setting("KDREP_PROFILE") or ("full" if choose_device(device) == "cuda" else "quick")
     if name not in PROFILES:
         raise ValueError(f"profile: must be one of auto, {', '.join(PROFILES)}, not {name!r}")
     return name
@@ -189,12 +190,12 @@ def settings(notebook: str, profile: str, seeds: int | None = None) -> SimpleNam
     if notebook not in SETTINGS:
         raise ValueError(f"notebook: must be one of {', '.join(SETTINGS)}, not {notebook!r}")
     chosen = resolve(SETTINGS[notebook], PROFILES.index(choose_profile(profile)))
-    if os.environ.get("KDREP_DRY"):
+    if switch("KDREP_DRY"):
         chosen = dry(chosen, resolve(SETTINGS[notebook], PROFILES.index("smoke")))
     if seeds is not None:
-        if not 1 <= int(seeds) <= 100:
-            raise ValueError(f"seeds: must lie between 1 and 100, not {seeds}")
-        chosen |= {key: of_seeds(value, int(seeds)) for key, value in chosen.items() if key.endswith("seeds")}
+        if type(seeds) is not int or not 1 <= seeds <= 100:
+            raise ValueError(f"seeds: must be a whole number between 1 and 100, not {seeds!r}")
+        chosen |= {key: of_seeds(value, seeds) for key, value in chosen.items() if key.endswith("seeds")}
     return SimpleNamespace(**chosen)
 
 

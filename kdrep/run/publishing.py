@@ -40,7 +40,7 @@ def publish(folder: Path) -> Path:
     problems = objections(folder)
     if problems:
         raise PublishError(f"{runs.shown(folder)} is not published:\n  - " + "\n  - ".join(problems))
-    profile = json.loads((folder / "run.json").read_text())["profile"]
+    profile = json.loads((folder / "run.json").read_text(encoding="utf-8"))["profile"]
     target = published_folder(profile)
     target.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as aside:
@@ -73,7 +73,7 @@ def copy_notebook(folder: Path, target: Path, notebook: str, fact: dict) -> None
         (target / name).mkdir(parents=True, exist_ok=True)
     for figure in fact["figures"]:
         shutil.copy(folder / "figures" / figure, target / "figures" / figure)
-    executed = (folder / "notebooks" / f"{notebook}.ipynb").read_text()
+    executed = (folder / "notebooks" / f"{notebook}.ipynb").read_text(encoding="utf-8")
     write_aside(target / "notebooks" / f"{notebook}.ipynb", as_published(executed))
     for suffix in ("csv", "json"):  # the facts last: without them it does not count as finished
         shutil.copy(folder / "parts" / f"{notebook}.{suffix}", target / "parts" / f"{notebook}.{suffix}")
@@ -150,9 +150,11 @@ def notebook_objections(folder: Path, notebook: str, fact: dict) -> list[str]:
     elif has_failed(path):
         found.append(f"{runs.shown(path)} holds a cell that failed, or was not executed to its end")
     else:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         if len(as_published(text)) > NOTEBOOK_LIMIT:
             found.append(f"{runs.shown(path)} is larger than {NOTEBOOK_LIMIT:,} bytes")
+        if fact["figures"] and '"image/png"' not in text:
+            found.append(f"{runs.shown(path)} holds no picture: run it again, by `make reproduce`")
         if not wrote(text, fact):
             found.append(f"rows of {notebook} are not those of {runs.shown(path)}: run it again, by `make reproduce`")
     for name in fact["figures"]:
@@ -182,7 +184,7 @@ def has_failed(path: Path) -> bool:
     """Whether an executed notebook holds a cell that failed or was never finished, or was cut off while it was
     written."""
     try:
-        cells = json.loads(path.read_text())["cells"]
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     except ValueError:  # no JSON, or cut within a letter
         return True
     states = {cell.get("metadata", {}).get("papermill", {}).get("status", "completed") for cell in cells}
@@ -206,7 +208,7 @@ def as_published(text: str) -> str:
 
 def write_readme_table(profile: str) -> None:
     """Replace the README's generated table of one profile by what its published scorecard says."""
-    write_aside(README, with_table(README.read_text(), profile))
+    write_aside(README, with_table(README.read_text(encoding="utf-8"), profile))
 
 
 def with_table(readme: str, profile: str) -> str:
@@ -215,6 +217,6 @@ def with_table(readme: str, profile: str) -> str:
     if start not in readme or end not in readme:
         return readme
     card = scorecard(read_rows(published_folder(profile) / "rows.csv"))
-    ran = card[card["notebook"].isin(card[card["value"].notna()]["notebook"])]
+    ran = card[card["notebook"].isin(card[card["verdict"] != "not run"]["notebook"])]
     before, rest = readme.split(start, 1)
     return f"{before}{start}\n{tally(ran)}\n\n{as_markdown(ran)}\n{end}{rest.split(end, 1)[1]}"

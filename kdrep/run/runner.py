@@ -14,12 +14,15 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from kdrep.data import find
+from kdrep.environment import setting
+from kdrep.files import ROOT
 from kdrep.report.scorecard import as_table, for_terminal, scorecard, tally
 from kdrep.run import parallel, publishing, runs
 from kdrep.run.notebook import PRECISIONS
 from kdrep.run.outdated import NOTEBOOKS, notebook_code, warn_of_outdated
 from kdrep.run.profiles import SETTINGS, choose_device, choose_profile, settings
 
+INLINE = "module://matplotlib_inline.backend_inline"  # whatever MPLBACKEND says, a notebook shows its pictures
 QUIET = ["--log-level=ERROR"]  # a kernel of this machine alone need not warn that it is reached over plain TCP
 
 
@@ -47,15 +50,24 @@ def reproduce(
     parameters = {"profile": profile, "seeds": seeds, "device": choose_device(device)}
     folder = runs.run_folder(runs.named_folder(name) if name else None, profile)
     check(notebooks, profile, seeds, folder, parameters["device"], fresh)
+    with runs.alone(folder):
+        return reproduce_in(folder, notebooks, parameters, fresh, keep_published)
+
+
+def reproduce_in(folder: Path, notebooks: list[str], parameters: dict, fresh: bool, keep_published: bool) -> int:
+    """`reproduce` into one folder, after all that was asked for has been checked."""
+    profile = parameters["profile"]
     if fresh:
         runs.clear(folder)
+    if profile != "smoke" and (objection := runs.unpublishable()):
+        print(f"This run will not be publishable: {objection}.", flush=True)
     if keep_published:
         for notebook in publishing.take_published(folder, profile):
             print(f"{notebook}: taken over as published", flush=True)
         check_precision(folder, parameters["device"])
     os.environ["KDREP_RESULTS"] = str(folder)
-    if os.environ.get("KDREP_DATA"):  # the kernels start in another folder
-        os.environ["KDREP_DATA"] = str(Path(os.environ["KDREP_DATA"]).resolve())
+    if data := setting("KDREP_DATA"):  # the kernels start in another folder
+        os.environ["KDREP_DATA"] = str(Path(data).expanduser().resolve())
     os.environ.setdefault("KDREP_COMMAND", "python -m kdrep " + " ".join(sys.argv[1:]))
     failures = []
     for number, notebook in enumerate(notebooks, start=1):
@@ -68,7 +80,7 @@ def reproduce(
         problem = execute(notebook, folder / "notebooks" / f"{notebook}.ipynb", parameters)
         print(f"{head}: {problem or 'done'} ({time.monotonic() - start:.0f} s)", flush=True)
         failures += [f"{notebook}: {problem}"] if problem else []
-    print_scorecard(folder, profile)
+    print_scorecard(folder, profile, notebooks)
     print(f"\nEverything is in {runs.shown(folder)}: executed notebooks, figures, rows.csv, scorecard.csv, run.json.")
     if failures:
         print("\nFailed:\n  " + "\n  ".join(failures), file=sys.stderr)
@@ -81,13 +93,13 @@ def check(notebooks: list[str], profile: str, seeds: int | None, folder: Path, d
         settings(notebook, profile, seeds)
     find.folders()
     check_precision(folder, device, fresh)
-    if os.environ.get("KDREP_SCHEDULER"):
-        parallel.reach(os.environ["KDREP_SCHEDULER"])
+    if scheduler := setting("KDREP_SCHEDULER"):
+        parallel.reach(scheduler)
 
 
 def check_precision(folder: Path, device: str, fresh: bool = False) -> None:
     """Raise ValueError if the precision that is asked for is none, or not the one in which the run was begun."""
-    asked, begun = os.environ.get("KDREP_PRECISION"), None if fresh else runs.begun_in(folder, device)
+    asked, begun = setting("KDREP_PRECISION"), None if fresh else runs.begun_in(folder, device)
     if asked not in (None, *PRECISIONS):
         raise ValueError(f"precision: must be one of {', '.join(PRECISIONS)}, not {asked!r}")
     if asked and begun and asked != begun:
@@ -103,7 +115,11 @@ def finished(folder: Path, notebook: str, parameters: dict) -> bool:
         return False
     _, facts = runs.read_parts(folder)
     fact = facts.get(notebook)
-    if not fact or fact["code"] != notebook_code(notebook) or not publishing.wrote(executed.read_text(), fact):
+    if (
+        not fact
+        or fact["code"] != notebook_code(notebook)
+        or not publishing.wrote(executed.read_text(encoding="utf-8"), fact)
+    ):
         return False
     wanted = publishing.defaults(notebook) | parameters
     if any(wanted.get(name) != value for name, value in fact["parameters"].items()):
@@ -120,7 +136,7 @@ def execute(notebook: str, target: Path, parameters: dict) -> str | None:
     target.parent.mkdir(parents=True, exist_ok=True)
     seen = f"; see {runs.shown(target)}"
     try:
-        with shown_progress():
+        with shown_progress(), kernels_like_this():
             papermill.execute_notebook(
                 NOTEBOOKS / f"{notebook}.ipynb", target, parameters, kernel_name="python3", cwd=NOTEBOOKS,
                 progress_bar=sys.stderr.isatty(), extra_arguments=QUIET,
@@ -134,6 +150,25 @@ def execute(notebook: str, target: Path, parameters: dict) -> str | None:
     return None
 
 
+@contextlib.contextmanager
+def kernels_like_this():
+    """Within it, kernels run this Python and this copy of kdrep, show their pictures, and write UTF-8."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    own = {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "MPLBACKEND": INLINE,
+        "PYTHONUTF8": "1",
+        "KDREP_RUNNER": runs.identity(),
+    }
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
 def cell_name(index: int, source: str) -> str:
     """A cell's number and its first line."""
     first_line = next((line for line in source.splitlines() if line.strip()), "")
@@ -142,7 +177,7 @@ def cell_name(index: int, source: str) -> str:
 
 def last_begun(executed: Path) -> str:
     """The cell that was running when the notebook ended."""
-    cells = json.loads(executed.read_text())["cells"]
+    cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
     begun = [i for i, cell in enumerate(cells) if cell["metadata"].get("papermill", {}).get("start_time")]
     return cell_name(begun[-1], "".join(cells[begun[-1]]["source"])) if begun else "its first cell"
 
@@ -169,16 +204,20 @@ def shown_progress():
 
 def follow(path: Path, stop: threading.Event) -> None:
     """Copy to stderr whatever is appended to a file, until `stop` is set."""
-    with path.open() as source:
+    with path.open(encoding="utf-8", errors="replace") as source:
         while not stop.wait(0.3):
             sys.stderr.write(source.read())
             sys.stderr.flush()
 
 
-def print_scorecard(folder: Path, profile: str) -> None:
-    """The scorecard of a run on the terminal, beside what is published of its profile."""
+def print_scorecard(folder: Path, profile: str, notebooks: list[str]) -> None:
+    """The scorecard of a run on the terminal, beside what is published of its profile: the claims of the notebooks that
+    were asked for, or of all of them with the scorecard's own."""
     rows, theirs = (runs.read_parts(place)[0] for place in (folder, publishing.published_folder(profile)))
     card, published = scorecard(rows), scorecard(theirs)
+    if publishing.SCORECARD not in notebooks:
+        asked = card["notebook"].isin(notebooks)
+        card, published = card[asked], published[asked]
     table, before = as_table(card), as_table(published)
     same = table["what decided"] == before["what decided"]
     table.insert(table.columns.get_loc("this run"), "published", before["this run"].where(same, "—"))

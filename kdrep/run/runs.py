@@ -1,5 +1,6 @@
 """A run's folder: each notebook writes its part, and the whole is compiled from the parts."""
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -19,9 +21,15 @@ from kdrep.report.scorecard import scorecard
 from kdrep.report.verdicts import with_outcomes
 from kdrep.run.profiles import SETTINGS
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 PACKED = ROOT / ".packed"
+LOCK = ".running"  # held by the command that a run is going on in
 PRECISION = "precision.json"  # what products are computed in, device by device
-FILES = ("rows.csv", "scorecard.csv", "run.json", PRECISION)
+FILES = ("rows.csv", "scorecard.csv", "run.json", PRECISION, LOCK)
 OWN = "|".join(SETTINGS)  # what a run writes, and what is left of it if it is killed while it does
 WRITTEN = re.compile(
     rf"\.?({'|'.join(map(re.escape, FILES))}|notebooks/\.?({OWN})\.ipynb|figures/({OWN})-[\w-]+\.png"
@@ -50,7 +58,50 @@ def clear(folder: Path) -> None:
     foreign = [name for name in files if not WRITTEN.fullmatch(name)]
     if foreign:
         raise ValueError(f"{shown(folder)} holds {foreign[0]}, which no run writes, and is not deleted; do it yourself")
-    shutil.rmtree(folder)
+    for child in folder.iterdir():
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        elif child.name != LOCK:
+            child.unlink()
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Within it, no other command runs in this folder. Raises RuntimeError if one does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a", encoding="utf-8") as lock:
+        if fcntl:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RuntimeError(
+                    f"{shown(folder)}: another command is running there; wait for it, or give this run a --name"
+                ) from None
+        yield
+
+
+def identity() -> str:
+    """Which Python runs which copy of kdrep."""
+    return f"{sys.prefix}, kdrep of {ROOT}"
+
+
+def check_identity() -> None:
+    """Raise RuntimeError if this kernel runs another Python, or another copy of kdrep, than the command that started
+    it."""
+    wanted = os.environ.get("KDREP_RUNNER")
+    if wanted and wanted != identity():
+        raise RuntimeError(
+            f"this kernel runs {identity()}, but the command {wanted}. `jupyter kernelspec list` shows which kernel "
+            "`python3` is: remove that one, or run `python -m ipykernel install --sys-prefix` with the command's Python"
+        )
+
+
+def unpublishable() -> str | None:
+    """What speaks against publishing a run that is made of this tree now, if anything does."""
+    commit, dirty = git_state()
+    if commit is None:
+        return "git does not know this tree (not a clone, or of another owner: `git status` says which)"
+    return "the working tree differs from its commit: commit first" if dirty else None
 
 
 def write_part(folder: Path, notebook: str, rows: list[dict], facts: dict) -> None:
@@ -67,7 +118,7 @@ def read_facts(folder: Path) -> dict[str, dict]:
     facts = {}
     for path in sorted((folder / "parts").glob("*.json")):
         try:
-            facts[path.stem] = json.loads(path.read_text())
+            facts[path.stem] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{path}: is cut off or damaged ({error}); delete it and run the notebook again") from None
     return facts
@@ -90,7 +141,7 @@ def read_precisions(folder: Path) -> dict[str, str]:
     """The precisions that were noted for a run, device by device."""
     path = folder / PRECISION
     try:
-        return json.loads(path.read_text()) if path.exists() else {}
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except ValueError:
         raise ValueError(f"{path}: is cut off or damaged; delete it") from None
 
@@ -138,7 +189,7 @@ def git_state() -> tuple[str | None, bool]:
     try:
         return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
     except (OSError, subprocess.CalledProcessError):
-        return (PACKED.read_text().strip(), False) if PACKED.exists() else (None, True)
+        return (PACKED.read_text(encoding="utf-8").strip(), False) if PACKED.exists() else (None, True)
 
 
 def versions() -> dict[str, str]:
@@ -165,7 +216,7 @@ def machine(device: str) -> dict:
 def cpu_name() -> str:
     """The processor's model name."""
     info = Path("/proc/cpuinfo")
-    for line in info.read_text().splitlines() if info.exists() else ():
+    for line in info.read_text(encoding="utf-8").splitlines() if info.exists() else ():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()

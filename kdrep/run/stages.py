@@ -127,7 +127,8 @@ def code_fingerprint(files: list[Path], extra: str = "", without: Sequence[str] 
     digest = hashlib.sha256(extra.encode())
     for path in dependencies(files):
         if inside(path) not in without:
-            digest.update(inside(path).encode() + b"\0" + path.read_bytes())
+            # A clone with another system's line ends is the same code.
+            digest.update(inside(path).encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()
 
 
@@ -144,7 +145,7 @@ def dependencies(files: list[Path]) -> list[Path]:
         if path not in found:
             found.add(path)
             folder = path.parent.relative_to(PACKAGE).parts
-            queue += imports_of(path.read_text(), ".".join(("kdrep", *folder)))
+            queue += imports_of(path.read_text(encoding="utf-8"), ".".join(("kdrep", *folder)))
     return sorted(found)
 
 

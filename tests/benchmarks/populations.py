@@ -20,7 +20,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from kdrep.experiments.fitnets.training import channels_last
 from kdrep.learning.augment import Jitter
 from kdrep.learning.distill import DistillationLoss
-from kdrep.learning.training import Recipe, faster_precision, train
+from kdrep.learning.training import Recipe, native_precision, train
 from kdrep.nets.maxout import MNIST, MNIST_STUDENT, MaxoutNet
 from kdrep.nets.mlp import MNIST_TEACHER, mlp, multiplications
 from kdrep.nets.population import Population
@@ -38,7 +38,7 @@ TEACHER_TARGET, ENSEMBLE_TARGET = 50, 4  # per cent of the ceiling; ten acoustic
 
 def step_seconds(nets: Sequence[torch.nn.Module], inputs: Callable, batch: int, recipe: dict, device: str) -> float:
     """Seconds of one step of all nets, one after another, warm: medians of several rounds."""
-    precision, examples = faster_precision(device), torch.arange(batch * STEPS, device=device)
+    precision, examples = native_precision(device)[0], torch.arange(batch * STEPS, device=device)
     total = 0.0
     for net in nets:
         loss = DistillationLoss(len(net), None, examples % 10, hard_weight=1.0)
@@ -57,7 +57,7 @@ def population_case(
 ) -> tuple[float, float]:
     """Milliseconds a step and peak memory in MB of `members` nets of these sizes, together or one after another."""
     drawn = torch.rand(batch * STEPS, sizes[0], generator=torch.Generator().manual_seed(0))
-    inputs = drawn.to(device, faster_precision(device))
+    inputs = drawn.to(device, native_precision(device)[0])
     groups = [range(members)] if together else [[m] for m in range(members)]
     nets = (Population(sizes, seeds) for seeds in groups)
     return 1e3 * step_seconds(nets, lambda index, _: inputs[index], batch, {}, device), peak_memory(device)
@@ -65,10 +65,10 @@ def population_case(
 
 def epoch_case(images: int, device: str) -> tuple[float, float]:
     """Milliseconds of one epoch of a net of 300 units over so many images, and peak memory in MB."""
-    drawn = torch.rand(images, 784).to(device, faster_precision(device))
+    drawn = torch.rand(images, 784).to(device, native_precision(device)[0])
     examples, rounds = torch.arange(images, device=device), []
     loss = DistillationLoss(1, None, examples % 10, hard_weight=1.0)
-    options = dict(examples=examples, seed=0, precision=faster_precision(device))
+    options = dict(examples=examples, seed=0, precision=native_precision(device)[0])
     for _ in range(1 + ROUNDS):
         start = time.perf_counter()
         net = Population(mlp(300), [0]).to(device)
@@ -82,7 +82,7 @@ def teacher_case(device: str) -> tuple[float, float]:
     batch = 512
     images = torch.randint(0, 256, (batch * STEPS, 28, 28), dtype=torch.uint8, device=device)
     recipe = dict(max_norm=3.0, dropout=(0.1, 0.3, 0.3))
-    jitter = Jitter(images, 2, faster_precision(device))
+    jitter = Jitter(images, 2, native_precision(device)[0])
     seconds = step_seconds([Population(MNIST_TEACHER, [0], recipe["dropout"])], jitter, batch, recipe, device)
     return seconds * 60_000 / batch, peak_memory(device)
 
@@ -91,7 +91,7 @@ def maxout_case(times_as_wide: int, members: int, threads: int, device: str) -> 
     """Milliseconds a step and peak memory in MB of FitNets on MNIST, one after another, with so many threads."""
     torch.set_num_threads(threads)
     layers = [layer._replace(channels=times_as_wide * layer.channels) for layer in MNIST_STUDENT]
-    images = torch.rand(BATCH * STEPS, *MNIST).to(device, faster_precision(device))
+    images = torch.rand(BATCH * STEPS, *MNIST).to(device, native_precision(device)[0])
     nets = (MaxoutNet(layers, MNIST, 10, seed) for seed in range(members))
     return 1e3 * step_seconds(nets, lambda i, _: channels_last(images[i]), BATCH, {}, device), peak_memory(device)
 
@@ -118,7 +118,7 @@ def alone(function: Callable, *arguments, copies: int = 1) -> list[tuple[float, 
 
 def print_teacher(device: str) -> None:
     """The regularised teacher's epoch against the ceiling."""
-    ceiling = matrix_speed(faster_precision(device), device, 4096)
+    ceiling = matrix_speed(native_precision(device)[0], device, 4096)
     ((seconds, memory),) = alone(teacher_case, device)
     achieved = 60_000 * operations(MNIST_TEACHER) / seconds / 1e9
     print(f"\nregularised teacher, batches of 512 (target: {TEACHER_TARGET} % of the ceiling)")
@@ -151,7 +151,7 @@ def print_populations(device: str) -> dict[tuple[int, int], float]:
 
 def print_ensemble(device: str) -> None:
     """Ten acoustic models as one population against one of them."""
-    ceiling = matrix_speed(faster_precision(device), device, 4096)
+    ceiling = matrix_speed(native_precision(device)[0], device, 4096)
     sizes = ACOUSTIC[device]
     (one, _), (ten, memory) = (alone(population_case, sizes, members, True, device, 512)[0] for members in (1, 10))
     share = 100 * 10 * 512 * operations(sizes) / ten / 1e6 / ceiling

@@ -57,6 +57,24 @@ def test_truncated_and_foreign_files_are_refused(tmp_path):
         corpora.read_wave(write(path, np.arange(4000) % 256, width=1), 8000)
 
 
+def said_of(path):
+    """What is said of a recording that cannot be read, None if it can."""
+    try:
+        corpora.read_wave(path, 8000)
+    except DataError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("place", range(46))
+def test_a_recording_with_a_damaged_head_is_named_or_read(tmp_path, place):
+    path = write(tmp_path / "a.wav", tone())
+    whole = path.read_bytes()
+    for byte in (0, 1, 63, 127, 128, 255):
+        path.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
+        said = said_of(path)
+        assert said is None or (said.startswith(f"{path}: ") and "()" not in said)
+
+
 def test_stereo_is_averaged_and_another_rate_converted(tmp_path):
     samples = tone()
     stereo = write(tmp_path / "s.wav", np.stack([samples, np.zeros_like(samples)], 1), channels=2)

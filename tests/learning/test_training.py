@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from kdrep.learning import training
 from kdrep.learning.training import Recipe, TrainingError, rate_factor, train
 from kdrep.nets.population import Population
 from kdrep.nets.residual import ResidualNet
@@ -146,3 +147,22 @@ def test_gradients_are_clipped():
 def test_what_cannot_be_trained_is_said_at_once(net, recipe, examples, message):
     with pytest.raises(ValueError, match=message):
         train(net, lambda index, _: None, None, recipe, examples=examples, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [
+        ({"avx2": True, "avx512_f": True}, torch.float32),
+        ({"avx512_f": True, "avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True, "avx512_bf16": True}, torch.bfloat16),
+        ({"neon": True}, torch.float32),
+        ({"neon": True, "bf16": True}, torch.bfloat16),
+        ({"bf16": False}, torch.float32),
+    ],
+)
+def test_the_precision_is_what_the_processor_has_and_no_stopwatch_decides(monkeypatch, capabilities, precision):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.setattr(training, "time", None)
+    chosen, why = training.native_precision("cpu")
+    assert chosen == precision
+    assert ("has no bfloat16" in why) == (precision == torch.float32)

@@ -149,7 +149,7 @@ def test_fitnets(digits, place):
 @pytest.mark.parametrize("name", [name for name in SETTINGS if name != "06_scorecard"])
 def test_notebooks_leave_nothing_on_the_cpu(name, tmp_path, monkeypatch):
     monkeypatch.setattr(notebook, "choose_device", lambda device: pretended.NAME)
-    monkeypatch.setattr(notebook, "faster_precision", lambda device: torch.float32)
+    monkeypatch.setattr(notebook, "native_precision", lambda device: (torch.float32, ""))
     names = {"display": display}  # as in a kernel
     with pretended.device():
         for number, cell in enumerate(nbformat.read(NOTEBOOKS / f"{name}.ipynb", 4).cells):

@@ -1,6 +1,7 @@
 """Execution through papermill, and publishing."""
 
 import json
+import os
 import shutil
 
 import nbformat
@@ -157,9 +158,9 @@ def test_what_could_not_be_published_is_executed_again(house, monkeypatch, spoil
 
 def test_the_printed_scorecard_has_what_is_published_beside_this_run(good_run, capsys):
     for published in ("—", "140"):
-        runner.print_scorecard(good_run, "quick")
+        runner.print_scorecard(good_run, "quick", ["06_scorecard"])
         (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("H3.2")]
-        assert line.split()[-4:] == ["146", published, "140", "reproduced"]
+        assert line.split()[-5:] == ["146", published, "140", "reproduced", "exploratory"]
         publishing.publish(good_run)
 
 
@@ -205,7 +206,7 @@ def test_fresh_deletes_runs_alone(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     runs.clear(tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+    assert not any((tmp_path / "run").iterdir())
     runs.clear(tmp_path / "run")
 
 
@@ -236,10 +237,10 @@ def test_folders_in_the_environment_are_those_of_the_shell(monkeypatch, tmp_path
 
 
 def test_the_precision_is_asked_for_or_kept(monkeypatch, tmp_path):
-    monkeypatch.setattr(notebook, "faster_precision", lambda device: torch.bfloat16)
+    monkeypatch.setattr(notebook, "native_precision", lambda device: (torch.bfloat16, ""))
     assert notebook.choose_precision(tmp_path / "begun", "cpu") == torch.bfloat16
-    with monkeypatch.context() as later:  # an interrupted run goes on in what it was begun in, whatever is faster now
-        later.setattr(notebook, "faster_precision", lambda device: torch.float32)
+    with monkeypatch.context() as later:  # an interrupted run goes on in what it was begun in
+        later.setattr(notebook, "native_precision", lambda device: (torch.float32, ""))
         assert notebook.choose_precision(tmp_path / "begun", "cpu") == torch.bfloat16
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "01_mnist.json").write_text('{"precision": "float32", "device": "cpu"}')
@@ -290,7 +291,7 @@ def test_every_command_has_help(command, capsys):
     [
         (["reproduce", "--profile", "huge"], "profile: must be one of"),
         (["reproduce", "99"], "notebook: must be one of"),
-        (["reproduce", "01", "--profile", "smoke", "--seeds", "0"], "seeds: must lie between"),
+        (["reproduce", "01", "--profile", "smoke", "--seeds", "0"], "seeds: must be a whole number between"),
         (["scorecard", "no/such/run"], "does not exist"),
         (["publish", "no/such/run"], "holds no run.json"),
     ],
@@ -321,6 +322,7 @@ def good_run(tmp_path, monkeypatch):
     (folder / "notebooks").mkdir()
     outputs = [{"output_type": "stream", "text": "/home/me/.venv/lib/python3/site-packages/torch/a.py: a warning"}]
     outputs += [{"output_type": "display_data", "data": {publishing.PROGRESS_BAR: {}, "text/plain": "100 %"}}]
+    outputs += [{"output_type": "display_data", "data": {"image/png": "cGljdHVyZQ=="}}]
     executed = {
         "cells": [{"cell_type": "code", "source": "", "outputs": outputs}],
         "metadata": {"papermill": {"input_path": "/somewhere/a.ipynb"} | EXECUTED},
@@ -430,3 +432,59 @@ def test_publish_refuses_what_is_missing_or_failed(good_run):
     assert any("rows of 01_mnist are not those of" in text for text in publishing.objections(good_run))
     shutil.rmtree(executed.parent)
     assert any("executed notebook" in text for text in publishing.objections(good_run))
+
+
+def again(folder):
+    """Begin a run in a folder anew, as the command does."""
+    with runs.alone(folder):
+        runs.clear(folder)
+
+
+def test_a_second_command_in_a_runs_folder_is_refused_and_deletes_nothing(tmp_path):
+    folder = tmp_path / "run"
+    with runs.alone(folder):
+        (folder / "stages").mkdir()
+        (folder / "stages" / "a-0.pt").touch()
+        with pytest.raises(RuntimeError, match="another command is running there; wait for it"):
+            again(folder)
+        assert (folder / "stages" / "a-0.pt").exists()
+    again(folder)
+    assert not (folder / "stages" / "a-0.pt").exists()
+
+
+def test_a_kernel_of_another_python_or_another_clone_is_refused(monkeypatch):
+    runs.check_identity()
+    monkeypatch.setenv("KDREP_RUNNER", runs.identity())
+    runs.check_identity()
+    monkeypatch.setenv("KDREP_RUNNER", "/elsewhere/venv, kdrep of /elsewhere/kdrep")
+    with pytest.raises(RuntimeError, match="this kernel runs .*, but the command /elsewhere/venv, kdrep of /elsewhere"):
+        notebook.begin("01_mnist", profile="smoke")
+
+
+def test_kernels_run_this_copy_and_show_pictures_whatever_the_environment_says(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    with runner.kernels_like_this():
+        assert os.environ["MPLBACKEND"] == runner.INLINE
+        assert os.environ["PYTHONPATH"].split(os.pathsep) == [str(runner.ROOT), "/elsewhere"]
+        assert os.environ["KDREP_RUNNER"] == runs.identity()
+    assert (os.environ["MPLBACKEND"], os.environ["PYTHONPATH"]) == ("Agg", "/elsewhere")
+    assert "KDREP_RUNNER" not in os.environ
+
+
+def test_what_speaks_against_publishing_is_said_before_anything_is_computed(monkeypatch):
+    monkeypatch.setattr(runs, "git_state", lambda: (None, True))
+    assert "git does not know this tree" in runs.unpublishable()
+    monkeypatch.setattr(runs, "git_state", lambda: ("0123abcd", True))
+    assert "commit first" in runs.unpublishable()
+    monkeypatch.setattr(runs, "git_state", lambda: ("0123abcd", False))
+    assert runs.unpublishable() is None
+
+
+def test_the_scorecard_of_some_notebooks_shows_their_claims_alone(good_run, capsys):
+    runner.print_scorecard(good_run, "quick", ["01_mnist"])
+    some = capsys.readouterr().out
+    assert "H3.2" in some
+    assert "H5.4" not in some
+    runner.print_scorecard(good_run, "quick", ["01_mnist", "06_scorecard"])
+    assert "H5.4" in capsys.readouterr().out
