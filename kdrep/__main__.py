@@ -93,8 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return globals()[options.command](options)
     except KeyboardInterrupt:
-        same = "without --fresh it goes on" if getattr(options, "fresh", False) else "the same command goes on"
-        print(f"\ninterrupted; {same} where this one stopped", file=sys.stderr)
+        print(f"\n{interrupted(options)}", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
         remedy = "run `make setup`, then `make doctor`, `make reproduce` or `.venv/bin/python -m kdrep`"
@@ -105,8 +104,22 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
+def interrupted(options) -> str:
+    """What to say when a command is interrupted."""
+    same = "without --fresh it goes on" if getattr(options, "fresh", False) else "the same command goes on"
+    return f"interrupted; what is finished is kept, and {same} where this one stopped"
+
+
 def reproduce(options) -> int:
     """Execute notebooks."""
+    from kdrep.run.interrupt import ends_at_once
+
+    with ends_at_once(interrupted(options)):
+        return reproduce_all(options)
+
+
+def reproduce_all(options) -> int:
+    """`reproduce`, which may be interrupted."""
     from kdrep.run import runner
 
     if options.data_dir:

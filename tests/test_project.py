@@ -1,6 +1,7 @@
 """The house rules: versions, imports, notebooks, and what the README says."""
 
 import ast
+import importlib
 import json
 import re
 import shutil
@@ -72,6 +73,15 @@ def test_the_picture_of_the_house_shows_the_arrows_of_the_code():
 def test_every_wing_says_what_it_is():
     for folder in {path.parent for path in MODULES}:
         assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "benchmarks").glob("*.py")), ids=lambda p: p.name)
+def test_what_no_other_test_runs_imports_what_there_is(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kdrep"):
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name) or stages.files_named(f"{node.module}.{alias.name}"), alias.name
 
 
 @pytest.mark.parametrize("path", MODULES, ids=stages.inside)
