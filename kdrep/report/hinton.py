@@ -85,10 +85,12 @@ CLAIMS = (
             Figure("with the factor T^2", "slope of log gradient norm over log T", 0.0, "exponent"),
         ),
         checks=(
+            # A tenth of an exponent: at T = 20 the logits are not yet small beside the temperature.
             around("without the factor", "slope of log gradient norm over log T", -2.0, 0.1),
             around("with the factor T^2", "slope of log gradient norm over log T", 0.0, 0.1),
             above("hard term times 1/T^2", "cosine of its gradient with that of the T^2 form", 0.999999),
         ),
+        fixed="untrained students, one teacher",
     ),
     Claim(
         "H2.3", "2.1", "00_distillation",
@@ -97,11 +99,13 @@ CLAIMS = (
         (Figure("T = 1000", "exact gradient over logit-matching gradient", 1.0, "ratio"),),
         (above("logit matching - moderate T", "difference in test errors"),),
         checks=(around("T = 1000", "exact gradient over logit-matching gradient", 1.0, 0.01),),
+        fixed="one teacher, the same batches for all students",
     ),
     Claim(
         "H2.4", "2", "00_distillation", "The transfer set may be unlabelled: soft targets alone are enough to distil.",
         (),
         (above("labels alone - soft targets alone", "difference in test errors"),),
+        fixed="one teacher, the same batches for all students",
     ),
     Claim(
         "H2.5", "2", "00_distillation",
@@ -112,7 +116,7 @@ CLAIMS = (
             *(above(f"labels alone - distilled from {mean}", _DIFFERENCE) for mean in _MEANS),
             *(above(f"members - {mean}", _DIFFERENCE) for mean in _MEANS),
         ),
-        fixed="one data set; all ensembles see the same batches",
+        fixed="one data set; the same batches for all; members with jitter, our choice",
     ),
     Claim(
         "H3.1", "3", "01_mnist",
@@ -154,12 +158,14 @@ CLAIMS = (
         (
             above("30 units: T below 2.5 - T of 2.5 to 4", "difference in test errors"),
             above("30 units: T above 4 - T of 2.5 to 4", "difference in test errors"),
-            # "Fairly similar": within 10 % of their mean, as a baseline would be.
+            # "Fairly similar": within 10 % of their mean, as a baseline would be. It nearly holds at 30 units as well,
+            # so that it cannot tell wide nets from narrow ones: a measure that can is still to be found.
             *(
                 around(f"{width} units, T = {t}", "departure from the mean above T = 8", 0.0, 0.1)
                 for width in (300, 800) for t in (9, 20, 50)
             ),
         ),
+        fixed="one teacher, the same batches for all temperatures",
     ),
     Claim(
         "H3.5", "3", "01_mnist",
@@ -181,6 +187,7 @@ CLAIMS = (
             no_more_errors(_BEFORE, "test errors", 206),
             same_effect("before - after", "errors removed by the bias", 206 - 109),
         ),
+        fixed="one teacher, the same batches for all students",
     ),
     Claim(
         "H3.6", "3", "01_mnist",
@@ -198,6 +205,7 @@ CLAIMS = (
             no_more_errors(_BEFORE, "test error rate", 47.3),
             same_effect("before - after", "error rate removed by the bias", 47.3 - 13.2),
         ),
+        fixed="one teacher, the same batches for all students",
     ),
     Claim(
         "H4.1", "4", "02_speech",
@@ -235,6 +243,7 @@ CLAIMS = (
             above("without - with correction", "difference in calibration error of the dustbin"),
             below("with correction", "calibration error of the dustbin", 0.05),  # a twentieth, where a half is at stake
         ),
+        fixed="one generalist of each size",
     ),
     Claim(
         "H5.2", "5.3", "03_specialists",
@@ -246,12 +255,14 @@ CLAIMS = (
             # "Similar": at least four fifths as alike as two runs of K-means are.
             above("other algorithm", "agreement with K-means as a share of K-means' with itself", 0.8),
         ),
+        fixed="one generalist of each size",
     ),
     Claim(
         "H5.3", "5.4", "03_specialists",
         "For every image the distribution that minimises the summed KL divergences to the generalist and the "
         "active specialists is found by gradient descent.",
         checks=(below("gradient descent - fixed point", "largest difference of a probability", 1e-3),),
+        fixed="500 test images, one set of specialists",
     ),
     Claim(
         "H5.4", "5.5", "03_specialists",
@@ -272,11 +283,13 @@ CLAIMS = (
             *(above(f"specialists - {arm}", "difference in conditional test accuracy") for arm in _CONTROLS),
             same_effect("generalist + specialists", "relative gain in test accuracy", 4.4),
         ),
+        fixed="one generalist of each size",
     ),
     Claim(
         "H5.5", "5.5", "03_specialists", "The more specialists cover a class, the larger the gain.",
         tuple(Figure(f"{k} specialists", "relative change in accuracy", v, "%") for k, v in enumerate(TABLE_4)),
         (above("each specialist more that covers the class", "change in test accuracy"),),
+        fixed="one generalist of each size",
     ),
     Claim(
         "H5.6", "5.5", "03_specialists", "Specialists train fast and independently of one another.",
@@ -313,11 +326,13 @@ CLAIMS = (
             above("full softmax - dustbin", "difference in conditional test accuracy", -0.5),
         ),
         question=True,
+        fixed="one generalist of each size",
     ),
     Claim(
         "H7.1", "7", "03_specialists",
         "Mixtures of experts must train gate and experts together; specialists need no such coupling.",
         checks=(above("mixture of experts", "change of an expert's gradient when another changes", 0.01),),
+        fixed="one generalist of each size",
     ),
     Claim(
         "H8.1", "8", "03_specialists",
@@ -328,5 +343,6 @@ CLAIMS = (
             above("distilled back - self-distilled", "difference in test accuracy"),
         ),
         question=True,
+        fixed="one generalist of each size",
     ),
 )  # fmt: skip

@@ -46,6 +46,7 @@ CLAIMS = (
             no_more_errors("FitNet 4", "test error", 100 - 91.61),
         ),
         full_size=_PAPERS_SIZE,
+        fixed="one teacher",
     ),
     Claim(
         "F2", "3.1", "05_fitnets", "So it does on CIFAR-100.",
@@ -59,6 +60,7 @@ CLAIMS = (
             no_more_errors("FitNet 4", "test error", 100 - 64.96),
         ),
         full_size=_PAPERS_SIZE,
+        fixed="one teacher",
     ),
     Claim(
         "F3", "3.2", "05_fitnets", "On SVHN the FitNet comes close to its teacher.",
@@ -67,10 +69,12 @@ CLAIMS = (
             Figure("FitNet - teacher", "difference in test error", 2.42 - 2.38, "points"),
         ),
         (
-            below("FitNet - teacher", "difference in test error", 0.24),  # a tenth of the teacher's error
+            # "Close": within a tenth of the teacher's error; the paper's FitNet is 0.04 points behind.
+            below("FitNet - teacher", "difference in test error", 0.24),
             no_more_errors("FitNet 4", "test error", 2.42),
         ),
         full_size=_PAPERS_SIZE,
+        fixed="one teacher",
     ),
     Claim(
         "F4", "3.3", "05_fitnets", "On MNIST hints train a thin student better than distillation or labels do.",
@@ -84,6 +88,7 @@ CLAIMS = (
         ),
         _hints_win_on_mnist(""),
         variants=(Variant(_MODERN, _hints_win_on_mnist(", modern recipe")),),
+        fixed="one teacher",
     ),
     Claim(
         "F5", "4.1", "05_fitnets",
@@ -91,7 +96,7 @@ CLAIMS = (
         (),
         _hints_go_deepest("published"),
         variants=(Variant(_MODERN, _hints_go_deepest("modern")),),
-        fixed="MNIST instead of CIFAR-10, a budget of weights",
+        fixed="MNIST instead of CIFAR-10, a budget of weights; one teacher; what begins within 940 updates in `quick`",
     ),
     Claim(
         "F6", "4.2", "05_fitnets",
@@ -102,7 +107,8 @@ CLAIMS = (
             *(Figure(f"FitNet {k}", "speed-up", value, "ratio") for k, value in _SPEED_UP.items()),
         ),
         checks=(
-            *(around(f"FitNet {k}", "compression", _COMPRESSION[k], 0.5) for k in (1, 2, 3, 4)),
+            # The paper divides by rounded counts.
+            *(around(f"FitNet {k}", "compression", _COMPRESSION[k], 0.03 * _COMPRESSION[k]) for k in (1, 2, 3, 4)),
             *(above(f"FitNet {k}", "speed-up", 1.0) for k in (1, 2, 3, 4)),
             *(same_effect(f"FitNet {k}", "speed-up", _SPEED_UP[k]) for k in (1, 2, 3, 4)),
         ),

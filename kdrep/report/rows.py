@@ -13,7 +13,7 @@ COLUMNS = [
     "claim", "arm", "quantity", "value", "low", "high", "unit", "over", "units", "published", "need",
     "dataset", "profile", "device", "seconds", "code", "declared",
 ]  # fmt: skip
-EXACT = "exact"  # what an interval is over that is none: of what is counted, or follows from what was measured
+EXACT = "exact"  # in place of what an interval is over: a plain number, counted or computed; it settles checks alone
 NO_DATA = "none"  # the data set of claims that are mathematics
 ROUNDING = 1e-15  # what is left of zero after a mean of differences
 BOUNDS = {  # of levels; differences have no such bounds
@@ -24,13 +24,16 @@ DIFFERENCES = ("difference", "change", "relative", "removed", "gain")  # words f
 
 
 def make_row(
-    claim: str, arm: str, quantity: str, measured: Interval | float, unit: str, *, over: str = "seeds", **rest
+    claim: str, arm: str, quantity: str, measured: Interval | float, unit: str, *, over: str = "", **rest
 ) -> dict:
     """One row; `over` says what an interval is over, `rest` gives dataset, profile, device, seconds, code.
 
-    A plain number is exact. An interval is cut where its quantity ends. Raises ValueError for NaN.
+    A plain number is exact. An interval is cut where its quantity ends. Raises ValueError for NaN, and for an interval
+    over nothing: a label that is forgotten must not count as evidence.
     """
     exact = not isinstance(measured, Interval)
+    if not exact and not over:
+        raise ValueError(f"{claim}, {arm}, {quantity}: say what the interval is over, such as over='seeds'")
     interval = Interval(*[float(measured)] * 3) if exact else measured
     if any(map(math.isnan, (interval.value, interval.low, interval.high))):
         raise ValueError(f"{claim}, {arm}, {quantity}: a measured value must be a number, not {measured}")

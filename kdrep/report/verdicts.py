@@ -7,7 +7,7 @@ import pandas as pd
 
 from kdrep.report.needs import Claim, Need
 from kdrep.report.papers import CLAIMS
-from kdrep.report.rows import EXACT, number, stands_in, with_interval
+from kdrep.report.rows import EXACT, is_stand_in, number, stands_in, with_interval
 from kdrep.report.statistics import Interval
 
 # What was trained anew for a claim. Of test images, strings, classes, timings or students that share a teacher an
@@ -42,7 +42,8 @@ class Finding(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A verdict, the need that decided it, why it is no better, and all that it rests on, the gravest first."""
+    """A verdict, the need that decided it (the first where none did), why it is no better, and all that it rests on,
+    the gravest first."""
 
     verdict: str
     decided: Need | None
@@ -53,8 +54,8 @@ class Verdict(NamedTuple):
 def find(need: Need, rows: pd.DataFrame, *, check: bool = False) -> Finding:
     """What the rows of one claim say of one need.
 
-    Met if the row's interval lies inside the range, missed if it lies wholly outside, else not settled. An exact
-    value has no units; an interval needs three at least, of a kind that counts, or, for a `check`, of any.
+    Met if the row's interval lies inside the range, missed if it lies wholly outside, else not settled. It needs three
+    units at least, of a kind that counts, or, for a `check`, of any; a plain number has none, and settles checks alone.
     """
     chosen = rows[(rows["arm"] == need.arm) & (rows["quantity"] == need.quantity)]
     name = f"{need.arm}, {need.quantity}"
@@ -63,6 +64,8 @@ def find(need: Need, rows: pd.DataFrame, *, check: bool = False) -> Finding:
     row = chosen.iloc[0]
     measured = with_interval(Interval(row["value"], row["low"], row["high"]))
     text = f"{name}: {measured}{counted(row['over'], row['units'])} ({in_words(need)})"
+    if row["over"] == EXACT and not check:
+        return Finding(need, OPEN, "a number without units", text)
     if row["over"] != EXACT:
         if not check and row["over"] not in UNITS:
             return Finding(need, OPEN, f"{row['over']} are no units of a verdict", text)
@@ -105,11 +108,12 @@ def judge_needs(claim: Claim, needs: tuple[Need, ...], rows: pd.DataFrame, *, ch
     first = needs[0] if needs else None
     if rows.empty:
         return Verdict("not run", first, "", "no rows")
-    if stands_in(rows) and not all(measured_exactly(need, rows) for need in needs):
-        return Verdict("stand-in", first, "", f"measured on {rows['dataset'].iloc[0]}")
+    if stands_in(rows) and not all(as_meant(need, rows) for need in needs):
+        names = sorted({name for name in rows["dataset"] if is_stand_in(name)})
+        return Verdict("stand-in", first, "", f"measured on {', '.join(names)}")
     findings = sorted((find(need, rows, check=check) for need in needs), key=gravity)
     gravest, basis = findings[0], BETWEEN.join(f"{f.outcome}: {f.text}" for f in findings)
-    if claim.full_size and find(claim.full_size, rows).outcome != MET:
+    if is_reduced(claim, rows):
         return Verdict("reduced", first, "nets smaller than the paper's", basis)
     outcomes = [(finding.need.direction, finding.outcome) for finding in findings]
     verdict = of_check(outcomes) if check else of_question(outcomes) if claim.question else of_claim(outcomes)
@@ -120,10 +124,15 @@ def judge_needs(claim: Claim, needs: tuple[Need, ...], rows: pd.DataFrame, *, ch
     return Verdict(verdict, gravest.need, why, basis)
 
 
-def measured_exactly(need: Need, rows: pd.DataFrame) -> bool:
-    """Whether a need's row is of no data set: mathematics or counting, which a stand-in does not touch."""
+def as_meant(need: Need, rows: pd.DataFrame) -> bool:
+    """Whether a need has a row that comes of no stand-in: of real data, or of mathematics, which needs none."""
     chosen = rows[(rows["arm"] == need.arm) & (rows["quantity"] == need.quantity)]
     return not chosen.empty and not stands_in(chosen)
+
+
+def is_reduced(claim: Claim, rows: pd.DataFrame) -> bool:
+    """Whether the nets that were trained for a claim are smaller than the paper's."""
+    return claim.full_size is not None and find(claim.full_size, rows, check=True).outcome == MISSED
 
 
 def gravity(finding: Finding) -> tuple[int, bool]:
@@ -134,8 +143,9 @@ def gravity(finding: Finding) -> tuple[int, bool]:
 def of_claim(outcomes: list[tuple[bool, str]]) -> str:
     """The verdict that follows from pairs (is it a direction, outcome).
 
-    One need that is missed outweighs any number that are not settled: what is left then is *partly*, where every
-    direction is met, and else *not reproduced*.
+    One need that is missed outweighs any number that are not settled: what is left then is *partly*, which a claim
+    earns by directions that are all met, and else *not reproduced*; so where a size is missed and a direction is still
+    open, too, and more units can turn that into *partly*.
     """
     directions = [outcome for direction, outcome in outcomes if direction]
     every = [outcome for _, outcome in outcomes]
@@ -164,8 +174,8 @@ def with_outcomes(rows: pd.DataFrame) -> pd.DataFrame:
     outcomes = {}
     for claim in CLAIMS:
         mine = rows[rows["claim"] == claim.id]
-        for need in claim.every_need if len(mine) else ():
-            if measured_exactly(need, mine):
+        for need in claim.every_need if len(mine) and not is_reduced(claim, mine) else ():
+            if as_meant(need, mine):
                 finding = find(need, mine, check=need in claim.checks)
                 outcomes.setdefault((claim.id, need.arm, need.quantity), []).append(finding)
     gravest = {key: min(found, key=gravity).outcome for key, found in outcomes.items()}

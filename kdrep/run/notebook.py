@@ -53,7 +53,7 @@ class Run:
     figures: list[str] = field(default_factory=list)
     datasets: dict[str, Dataset | Corpus] = field(default_factory=dict)
     stage_seconds: float = 0.0
-    over: str = "seeds"  # what intervals are over from here on; a notebook sets it where that changes
+    over: str = ""  # what intervals are over from here on; a notebook sets it where that changes
 
     @property
     def seeds(self) -> range:

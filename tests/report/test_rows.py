@@ -14,7 +14,7 @@ from kdrep.report.statistics import Interval
 from kdrep.report.verdicts import with_outcomes
 from kdrep.run import outdated, profiles
 
-REST = dict(dataset="mnist", profile="quick", device="cpu", seconds=1.0, code="c")
+REST = dict(dataset="mnist", profile="quick", device="cpu", seconds=1.0, code="c", over="seeds")
 
 
 def rows(**rest):
@@ -28,6 +28,8 @@ def rows(**rest):
 def test_a_measured_value_must_be_a_number():
     with pytest.raises(ValueError, match=r"H3\.1, teacher, test errors"):
         make_row("H3.1", "teacher", "test errors", math.nan, "errors", **REST)
+    with pytest.raises(ValueError, match="say what the interval is over"):
+        make_row("H3.1", "teacher", "test errors", Interval(1, 0, 2, 3), "errors", **REST | {"over": ""})
     with pytest.raises(ValueError, match="claim: must be one of"):
         make_row("H9.9", "teacher", "test errors", 1.0, "errors", **REST)
 

@@ -12,7 +12,7 @@ from kdrep.report.needs import Claim, Need, Variant, above, around, below, no_mo
 from kdrep.report.papers import CLAIMS
 from kdrep.report.rows import COLUMNS, EXACT, make_row
 from kdrep.report.scorecard import CHECK, EFFECT, scorecard, tally
-from kdrep.report.statistics import Interval, mean_interval
+from kdrep.report.statistics import Interval, mean_interval, ranked
 from kdrep.report.verdicts import MET, MISSED, OPEN, find, judge, of_check, of_claim, of_question
 
 REST = dict(dataset="mnist", profile="quick", device="cpu", seconds=1.0, code="c")
@@ -67,11 +67,13 @@ def test_too_few_units_or_units_of_another_kind_settle_nothing(over, units):
         assert outcome(Need("a", "b", 0, 2), interval, over=over, units=units) == OPEN
 
 
-def test_what_is_counted_needs_no_units():
+def test_what_is_counted_needs_no_units_and_settles_checks_alone():
     exact = make_row("H3.1", "a", "b", 1.0, "ratio", **REST)
     assert (exact["over"], exact["units"]) == (EXACT, 0)
-    assert find(Need("a", "b", 0.5, 1.5), table(exact)).outcome == MET
-    assert find(Need("a", "b", 1.5, 2.5), table(exact)).outcome == MISSED
+    assert find(Need("a", "b", 0.5, 1.5), table(exact), check=True).outcome == MET
+    assert find(Need("a", "b", 1.5, 2.5), table(exact), check=True).outcome == MISSED
+    for ends in RANGES:
+        assert find(Need("a", "b", *ends), table(exact)).outcome == OPEN
 
 
 def test_what_was_not_measured_is_not_settled():
@@ -152,6 +154,18 @@ def test_a_value_outside_the_range_passes_in_at_most_a_fortieth_of_draws(units):
         assert passed / draws <= allowed
 
 
+@pytest.mark.parametrize("units", [6, 10, 20])
+@pytest.mark.parametrize("decimals", [None, 0])
+def test_so_do_ranks_with_ties_and_without(units, decimals):
+    draws = 2000
+    generator = np.random.default_rng(units)
+    passed = 0
+    for drawn in generator.normal(0.0, 1.0, (draws, units)):
+        found = ranked(drawn if decimals is None else np.round(drawn))
+        passed += verdicts.outcome(above("a", "b"), found.low, found.high) == MET
+    assert passed / draws <= 0.025 + 3 * math.sqrt(0.025 * 0.975 / draws)
+
+
 def test_directions_are_told_by_their_range():
     assert above("a", "b").direction
     assert above("a", "b", 1).direction
@@ -200,8 +214,20 @@ def test_nets_smaller_than_the_papers_are_not_judged_whatever_they_show():
     for gap in ((60, 40, 80), (-5, -10, -1)):
         made = pd.concat([rows(gap=gap), table(make_row("H3.1", "nets", "share", 0.06, "share", **REST))])
         assert judge(claim(GAP, SIZE, full_size=full_size), made).verdict == "reduced"
+    assert (
+        judge(claim(GAP, SIZE, full_size=full_size), rows()).verdict == "reproduced"
+    )  # nothing says that they are small
     whole = pd.concat([rows(), table(make_row("H3.1", "nets", "share", 1.0, "share", **REST))])
     assert judge(claim(GAP, SIZE, full_size=full_size), whole).verdict == "reproduced"
+
+
+def test_rows_of_reduced_nets_have_no_outcome_of_their_need():
+    gap = make_row(
+        "F1", "FitNet - teacher", "difference in test accuracy", Interval(-5, -6, -4, 5), "points", over="seeds", **REST
+    )
+    for share, outcome_ in ((0.06, ""), (1.0, MISSED)):
+        size = make_row("F1", "nets trained", "multiplications as a share of the paper's", share, "share", **REST)
+        assert verdicts.with_outcomes(table(gap, size))["need"].iloc[0] == outcome_
 
 
 def test_a_question_is_answered_and_a_check_is_checked():
@@ -233,11 +259,17 @@ def test_a_checked_claim_is_never_in_the_tally_of_claims_reproduced(monkeypatch)
 def test_each_row_has_the_outcome_of_its_own_need():
     made = pd.DataFrame(
         [
-            make_row("H3.1", "teacher", "test errors", Interval(90, 80, 100, 5), "errors", **REST),
+            make_row("H3.1", "teacher", "test errors", Interval(90, 80, 100, 5), "errors", over="seeds", **REST),
             make_row(
-                "H3.1", "baseline - teacher", "difference in test errors", Interval(60, 40, 80, 5), "errors", **REST
+                "H3.1",
+                "baseline - teacher",
+                "difference in test errors",
+                Interval(60, 40, 80, 5),
+                "errors",
+                over="seeds",
+                **REST,
             ),
-            make_row("H3.1", "teacher", "seconds of training", Interval(1, 1, 1, 5), "s", **REST),
+            make_row("H3.1", "teacher", "seconds of training", Interval(1, 1, 1, 5), "s", over="seeds", **REST),
         ]
     )
     assert list(verdicts.with_outcomes(made)["need"]) == [MISSED, MET, ""]

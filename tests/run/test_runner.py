@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from kdrep import __main__
 from kdrep.data.datasets import DataError
 from kdrep.report.rows import make_row
+from kdrep.report.statistics import Interval
 from kdrep.run import doctor, notebook, outdated, publishing, runner, runs
 from kdrep.run.profiles import choose_profile
 
@@ -19,11 +20,12 @@ START = """
 from kdrep.run import notebook
 from kdrep.report.statistics import Interval
 run = notebook.begin("{name}", profile=profile, device=device, seeds=seeds)
-run.row("{claim}", "a", "b", Interval(1.0, 0.5, 1.5), "errors", dataset="mnist")
+run.row("{claim}", "a", "b", Interval(1.0, 0.5, 1.5), "errors", over="seeds", dataset="mnist")
 run.finish()
 """
 
 
+OURS = ["140", "[139,", "141],", "3", "seeds"]
 FACT = {"datasets": {}, "figures": [], "dirty": False}
 
 
@@ -157,10 +159,10 @@ def test_what_could_not_be_published_is_executed_again(house, monkeypatch, spoil
 
 
 def test_the_printed_scorecard_has_what_is_published_beside_this_run(good_run, capsys):
-    for published in ("—", "140"):
+    for published in (["—"], OURS):
         runner.print_scorecard(good_run, "quick", ["06_scorecard"])
         (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("H3.2")]
-        assert line.split()[-5:] == ["146", published, "140", "reproduced", "exploratory"]
+        assert line.split()[-5:] == ["146", *published, *OURS, "reproduced", "exploratory"]
         publishing.publish(good_run)
 
 
@@ -309,13 +311,18 @@ def good_run(tmp_path, monkeypatch):
     """A run of one notebook and the scorecard that nothing speaks against."""
     folder = tmp_path / "good"
     code = outdated.notebook_code("01_mnist")
-    rest = dict(dataset="mnist", profile="quick", device="cpu", seconds=1.0, code=code)
+    rest = dict(over="seeds", dataset="mnist", profile="quick", device="cpu", seconds=1.0, code=code)
     facts = dict.fromkeys(("command", "commit", "versions", "machine", "device"), "x") | dict(
         profile="quick", parameters={}, precision="float32", seconds=1.0, stage_seconds=1.0,
         finished="2026-01-01T00:00:30+00:00", dirty=False,
         datasets={"mnist": {"real": True}}, figures=["01_mnist-errors.png"], code=code,
     )  # fmt: skip
-    runs.write_part(folder, "01_mnist", [make_row("H3.2", "baseline", "test errors", 140.0, "errors", **rest)], facts)
+    runs.write_part(
+        folder,
+        "01_mnist",
+        [make_row("H3.2", "baseline", "test errors", Interval(140, 139, 141, 3), "errors", **rest)],
+        facts,
+    )
     (folder / "figures").mkdir()
     (folder / "figures" / "01_mnist-errors.png").write_bytes(b"picture")
     (folder / "figures" / "05_fitnets-unfinished.png").write_bytes(b"picture")
