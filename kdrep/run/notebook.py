@@ -194,7 +194,8 @@ def begin(
     hardware = facts.get("gpu", facts["cpu"])
     seeds_of_run = getattr(run.settings, "seeds", None)
     counted = f", {seeds_of_run} seed{'s' * (seeds_of_run > 1)}" if seeds_of_run else ""
-    why = native_precision(device)[1] if setting("KDREP_PRECISION") is None else "as asked for"
+    native, why = native_precision(device)
+    why = why if precision == native else "as asked for, or as the run was begun"
     print(f"profile {profile}{counted}; {hardware}, {dtype_name(precision)} ({why})")
     if profile == "smoke":
         display(Markdown("> **Smoke profile:** tiny nets, a slice of the data. Every cell runs; nothing is a result."))
