@@ -1,14 +1,13 @@
 """Ctrl-C while a notebook runs: one line, status 130, and nothing is left running."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from waiting import is_alive, wait_until
 
 from kdrep.files import ROOT
 
@@ -30,21 +29,6 @@ def slow(options):
 __main__.reproduce_all = slow
 sys.exit(__main__.main())
 """
-
-
-def wait_until(condition, seconds=90):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)
-
-
-def is_alive(number):
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="signals cannot be waited for here")

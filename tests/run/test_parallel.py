@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from waiting import is_alive, wait_until
 
 from kdrep.data import cifar
 from kdrep.experiments.specialists import training as experts
@@ -184,20 +185,3 @@ def test_processes_end_with_the_one_that_started_them(tmp_path):
     started.kill()
     started.wait()
     wait_until(lambda: not any(is_alive(int(path.read_text())) for path in numbers))
-
-
-def wait_until(condition, seconds=60):
-    """Wait for a condition, and fail if it does not come true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)
-
-
-def is_alive(number):
-    """Whether a process with this number runs."""
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    return True
