@@ -1,17 +1,20 @@
 """CIFAR-10 and CIFAR-100 (Krizhevsky 2009): found, downloaded, verified, or stood in for."""
 
 import hashlib
-import os
-import tempfile
+import io
+import pickle
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.io import loadmat
 from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
 from kdrep.data.datasets import DataError, Dataset
-from kdrep.data.find import folders, obtain, quick_to_give_up
+from kdrep.data.download import downloading, fetch_from, put_in_place, unpack
+from kdrep.data.find import TITLES, folders, obtain, warn_of_near_miss
+from kdrep.data.reading import is_there, read_bytes, remedy
 
 # SHA-256 over the training images and labels, then the test ones, sorted by class (within one, the publisher's order).
 SHA256 = {
@@ -20,6 +23,7 @@ SHA256 = {
 }
 SHAPES = {"train": (50_000, 32, 32, 3), "test": (10_000, 32, 32, 3)}
 TORCHVISION = {"cifar10": (CIFAR10, "cifar-10-batches-py"), "cifar100": (CIFAR100, "cifar-100-python")}
+ARCHIVE_BYTES = {"cifar10": 170_498_071, "cifar100": 169_001_437}
 CLASS_COUNTS = {"cifar10": 10, "cifar100": 100}
 STAND_IN = "embedded-textures"
 
@@ -51,17 +55,33 @@ def load_cifar10(data_dir: str | Path | None = None, *, download: bool = True) -
 def find_svhn(data_dir: str | Path | None = None) -> Dataset | None:
     """SVHN (Netzer et al. 2011), its training and test part, if torchvision has downloaded it to `svhn/`; else None.
 
-    Raises DataError if a file is damaged. Nothing is downloaded here; torchvision's SVHN does it, `download=True`.
+    Raises DataError if one of its two files is damaged, barred or missing. Nothing is downloaded here; torchvision's
+    SVHN does it, `download=True`. What lies there in another form is warned of.
     """
-    for place in folders(data_dir):
-        if (place / "svhn").is_dir():
-            try:
-                sets = {split: SVHN(place / "svhn", split) for split in SHAPES}
-            except (OSError, RuntimeError, ValueError) as error:
-                raise DataError(f"{place / 'svhn'}: {error}; delete the folder and download it again") from error
-            parts = {s: (d.data.transpose(0, 2, 3, 1), d.labels.astype(np.uint8)) for s, d in sets.items()}
+    places = folders(data_dir)
+    for place in places:
+        if any(is_there(place / "svhn" / SVHN.split_list[split][1]) for split in SHAPES):
+            parts = {split: read_svhn(place / "svhn", split) for split in SHAPES}
             return shuffled("svhn", parts, real=True, origin="the publisher's files")
+    warn_of_near_miss("svhn", places)
     return None
+
+
+def read_svhn(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images (n, 32, 32, 3) and labels (n,) uint8 of one part, verified. Raises DataError that names the file."""
+    _, name, md5 = SVHN.split_list[split]
+    path = folder / name
+    cure = (
+        "copy the publisher's file there, or download it again: "
+        f"`torchvision.datasets.SVHN({str(folder)!r}, {split!r}, download=True)`"
+    )
+    content = published(path, md5, cure)
+    try:
+        found = loadmat(io.BytesIO(content))
+        images, labels = found["X"].transpose(3, 0, 1, 2), found["y"].reshape(-1).astype(np.uint8)
+    except Exception as error:  # whatever reading strange bytes raises
+        raise DataError(f"{path}: not the publisher's images and labels ({said(error)}); {cure}") from error
+    return images, np.where(labels == 10, 0, labels).astype(np.uint8)  # the publisher's 10 is a nought
 
 
 def load(name: str, data_dir: str | Path | None, *, download: bool) -> Dataset:
@@ -71,54 +91,87 @@ def load(name: str, data_dir: str | Path | None, *, download: bool) -> Dataset:
 
 
 def cifar_in(name: str, folder: Path) -> Dataset | None:
-    """One of the two sets from a folder, as arrays or in torchvision's layout; None if it is not there."""
+    """One of the two sets from a folder, as arrays or in torchvision's layout; None if no file of it is there."""
     kind, own_folder = TORCHVISION[name]
-    if (folder / name).is_dir():
+    if any(is_there(folder / name / f"{part}-{what}.npy") for part in SHAPES for what in ("images", "labels")):
         return verified(name, read_arrays(folder / name), "arrays of the publisher's images", str(folder / name))
-    if (folder / own_folder).is_dir():
+    if any(is_there(folder / own_folder / file) for file, _ in kind.train_list + kind.test_list):
         return verified(name, read_torchvision(kind, folder), "the publisher's files", str(folder / own_folder))
     return None
 
 
 def read_arrays(folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Images and labels of both parts from `{train,test}-{images,labels}.npy`."""
-    parts = {}
-    for part, shape in SHAPES.items():
-        arrays = []
-        for kind, wanted in (("images", shape), ("labels", shape[:1])):
-            path = folder / f"{part}-{kind}.npy"
-            try:
-                array = np.load(path, allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
-                raise DataError(f"{path}: cannot be read ({error}); copy it again") from error
-            if array.shape != wanted or array.dtype != np.uint8:
-                raise DataError(f"{path}: {wanted} uint8 is expected, not {array.shape} {array.dtype}; copy it again")
-            arrays.append(array)
-        parts[part] = tuple(arrays)
-    return parts
+    return {
+        part: (read_array(folder / f"{part}-images.npy", shape), read_array(folder / f"{part}-labels.npy", shape[:1]))
+        for part, shape in SHAPES.items()
+    }
+
+
+def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A uint8 array of this shape as `numpy.save` wrote it. Raises DataError that names the file if it is none."""
+    cure = f"copy it again, or move {path.parent} away and run `make data`"
+    content = read_bytes(path)
+    try:
+        array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    except Exception as error:  # whatever reading strange bytes raises
+        raise DataError(
+            f"{path}: cannot be read as an array that `numpy.save` wrote ({said(error)}); {cure}"
+        ) from error
+    if array.shape != shape or array.dtype != np.uint8:
+        raise DataError(f"{path}: {shape} uint8 is expected, not {array.shape} {array.dtype}; {cure}")
+    return array
 
 
 def read_torchvision(kind: type, folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Images and labels of both parts in torchvision's layout, its checksums verified."""
+    parts = {}
+    for part, files in (("train", kind.train_list), ("test", kind.test_list)):
+        images, labels = zip(*(read_batch(folder / kind.base_folder / file, md5) for file, md5 in files), strict=True)
+        parts[part] = np.concatenate(images), np.concatenate(labels)
+    return parts
+
+
+def read_batch(path: Path, md5: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images (n, 32, 32, 3) and labels (n,) uint8 of one pickled file. Raises DataError that names it.
+
+    Nothing is unpickled before the MD5 has been verified.
+    """
+    content = published(path, md5, remedy(path.parent))
     try:
-        sets = {part: kind(folder, train=part == "train", download=False) for part in SHAPES}
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"{folder}: {error}; delete the folder and run `make data`") from error
-    return {part: (found.data, np.array(found.targets, dtype=np.uint8)) for part, found in sets.items()}
+        batch = pickle.loads(content, encoding="latin1")
+        labels = np.array(batch["labels"] if "labels" in batch else batch["fine_labels"], dtype=np.uint8)
+        images = np.asarray(batch["data"]).reshape(*labels.shape, 3, 32, 32).transpose(0, 2, 3, 1)
+    except Exception as error:  # whatever unpickling strange bytes raises
+        raise DataError(
+            f"{path}: not the publisher's images and labels ({said(error)}); {remedy(path.parent)}"
+        ) from error
+    return images, labels
+
+
+def published(path: Path, md5: str, cure: str) -> bytes:
+    """The content of a file, if it is the published one. Raises DataError that names it and says what to do."""
+    content = read_bytes(path)
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise DataError(
+            f"{path}: truncated or damaged, its {len(content):,} bytes do not have the published MD5 {md5}; {cure}"
+        )
+    return content
+
+
+def said(error: Exception) -> str:
+    """What an exception says of itself, never nothing."""
+    return str(error) or type(error).__name__
 
 
 def download_cifar(name: str, folder: Path) -> Dataset:
-    """Download with torchvision into `folder`: aside, verified, then renamed."""
+    """Download the publisher's archive into `folder`: aside, verified, then renamed."""
     kind, own_folder = TORCHVISION[name]
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix="download-") as aside, quick_to_give_up():
-        kind(aside, download=True)
-        try:
-            dataset = verified(name, read_torchvision(kind, Path(aside)), "the publisher's files", aside)
-        except DataError as error:
-            raise OSError(f"what was downloaded is not the published {name}") from error
-        if not (folder / own_folder).exists():
-            os.replace(Path(aside) / own_folder, folder / own_folder)
+    with downloading(TITLES[name], ARCHIVE_BYTES[name], folder) as (aside, count):
+        fetch_from([kind.url], aside / kind.filename, count, ("md5", kind.tgz_md5))
+        unpack(aside / kind.filename, aside)
+        dataset = verified(name, read_torchvision(kind, aside), "the publisher's files", str(aside))
+        put_in_place(aside / own_folder, folder / own_folder)
     return dataset
 
 
