@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--profile",
         default="auto",
-        help="smoke (proves that it runs), quick (a CPU), full (a GPU), or auto (default)",
+        help="smoke (does it run?), quick (45 minutes of a CPU), thorough (a night), full (a GPU), or auto (default)",
     )
     run.add_argument("--seeds", type=int, help="number of seeds, instead of the profile's")
     run.add_argument(
@@ -45,6 +45,13 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--keep-published", action="store_true",
         help="take over the published notebooks that are up to date, so that one notebook can be published anew",
+    )  # fmt: skip
+    run.add_argument(
+        "--plan", action="store_true", help="get the data, say what would be done and for how long, and do no more"
+    )
+    run.add_argument(
+        "--stand-in", choices=["smoke", "full"],
+        help="settings of notebooks for whose data something stands in: smoke's (default), or the profile's in full",
     )  # fmt: skip
     run.add_argument("--data-dir", metavar="DIR", help="where the data are (default: $KDREP_DATA, then data/)")
     run.add_argument(
@@ -128,6 +135,8 @@ def reproduce_all(options) -> int:
         os.environ["KDREP_SCHEDULER"] = options.scheduler
     if options.precision:
         os.environ["KDREP_PRECISION"] = options.precision
+    if options.stand_in:
+        os.environ["KDREP_STANDIN"] = options.stand_in
     return runner.reproduce(
         options.notebooks,
         options.profile,
@@ -136,6 +145,7 @@ def reproduce_all(options) -> int:
         device=options.device,
         fresh=options.fresh,
         keep_published=options.keep_published,
+        only_plan=options.plan,
     )
 
 
@@ -143,14 +153,15 @@ def data(options) -> int:
     """Fetch, verify and list the data sets."""
     from kdrep.run.doctor import data_report
 
-    lines, fine = data_report(options.data_dir, download=not options.offline)
+    lines, lacking = data_report(options.data_dir, download=not options.offline)
     print("\n".join(["data", *lines]))
-    return 0 if fine else 1
+    return 1 if lacking else 0
 
 
 def scorecard(options) -> int:
     """Print a scorecard."""
     from kdrep.report import scorecard as cards
+    from kdrep.report.agreement import agreement_tally
     from kdrep.report.rows import read_rows
     from kdrep.run import outdated, runs
 
@@ -160,10 +171,13 @@ def scorecard(options) -> int:
             f"{folder / 'rows.csv'} does not exist: run `make reproduce`, or name the folder of a run"
         )
     rows = read_rows(folder / "rows.csv")
-    card = cards.scorecard(rows)
+    profile = rows["profile"].iloc[0] if len(rows) else runs.REFERENCE
+    card = cards.scorecard(rows, runs.reference_rows(profile))
     print(cards.as_markdown(card) if options.markdown else cards.for_terminal(cards.as_table(card)))
     if not options.markdown:
-        print(f"\n{cards.tally(card)}\nfrom {runs.shown(folder.resolve())}. {outdated.warn_of_outdated(rows)}".rstrip())
+        beside = agreement_tally(card, runs.reference_profile(profile))
+        print(f"\n{cards.tally(card)} {beside}".rstrip())
+        print(f"from {runs.shown(folder.resolve())}. {outdated.warn_of_outdated(rows)}".rstrip())
     return 0
 
 
@@ -190,9 +204,9 @@ def doctor(options) -> int:
     from kdrep.run import doctor as checks
 
     print("\n".join(checks.machine_report()))
-    lines, fine = checks.data_report(options.data_dir, download=False)
-    print("\n".join(["data", *lines]))
-    return 0 if fine else 1
+    lines, lacking = checks.data_report(options.data_dir, download=False)
+    print("\n".join(["data", *lines, *checks.profile_lines(), *checks.next_steps(lacking)]))
+    return 1 if lacking else 0
 
 
 if __name__ == "__main__":

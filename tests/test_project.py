@@ -13,6 +13,7 @@ import pytest
 from kdrep.report import verdicts
 from kdrep.run import publishing, runs, stages
 from kdrep.run.profiles import SETTINGS
+from kdrep.run.publishing import PUBLISHED
 
 ROOT = Path(__file__).resolve().parent.parent
 # From the top.
@@ -112,7 +113,7 @@ def test_every_notebook_has_settings():
     assert [path.stem for path in SOURCE_NOTEBOOKS] == list(SETTINGS)
 
 
-@pytest.mark.parametrize("profile", ["quick", "full"])
+@pytest.mark.parametrize("profile", PUBLISHED)
 def test_published_tables_are_what_their_parts_say(profile, tmp_path):
     published = ROOT / "results" / profile
     if not published.exists():
@@ -123,7 +124,7 @@ def test_published_tables_are_what_their_parts_say(profile, tmp_path):
         assert (tmp_path / name).read_text() == (published / name).read_text(), name
 
 
-@pytest.mark.parametrize("profile", ["quick", "full"])
+@pytest.mark.parametrize("profile", PUBLISHED)
 def test_readme_table_is_the_published_scorecard(profile):
     if not (ROOT / "results" / profile / "scorecard.csv").exists():
         pytest.skip(f"results/{profile} has not been published")

@@ -2,19 +2,18 @@
 
 import ctypes
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
 from kdrep.files import load, save
+from kdrep.learning.progress import epoch_by_epoch
 
 BFLOAT16 = ("amx_bf16", "avx512_bf16", "sve_bf16", "bf16")  # instructions of processors, as torch names them
 CHECKPOINT_EVERY = 15  # seconds: what a killed run may lose
@@ -164,27 +163,26 @@ def train(
     state = load_checkpoint(checkpoint, population, optimizer, generator)
     history, start = state["history"], time.monotonic() - state["seconds"]
     due = time.monotonic() + CHECKPOINT_EVERY
-    bar = tqdm(total=recipe.epochs, initial=len(history), desc=label, unit="epoch", leave=False, file=progress_file())
     population.train()
-    for epoch in range(len(history), recipe.epochs):
-        if ran_out(state["observed"], recipe.patience):
-            break
-        drawn = examples(generator) if callable(examples) else examples
-        order = drawn[torch.randperm(len(drawn), generator=generator, device=device)]
-        batches, total = order.split(recipe.batch_size), torch.zeros(len(population), device=device)
-        for done, index in enumerate(batches, start=epoch * len(batches)):
-            total += step(index, done / (recipe.epochs * len(batches)))
-        history.append(check_finite(total / len(batches), label, epoch))
-        if observe:
-            state["observed"].append(observation(population, observe))
-            if recipe.patience and lowest(state["observed"]) == epoch:
-                state["best"] = {name: value.clone() for name, value in population.state_dict().items()}
-        if checkpoint and (now := time.monotonic()) > due:
-            save_checkpoint(checkpoint, population, optimizer, generator, state, now - start)
-            # Of a large population a checkpoint is gigabytes, and takes as long as several epochs.
-            due = time.monotonic() + max(CHECKPOINT_EVERY, (time.monotonic() - now) / CHECKPOINT_SHARE)
-        bar.update()
-    bar.close()
+    with epoch_by_epoch(label, recipe.epochs, len(history)) as advance:
+        for epoch in range(len(history), recipe.epochs):
+            if ran_out(state["observed"], recipe.patience):
+                break
+            drawn = examples(generator) if callable(examples) else examples
+            order = drawn[torch.randperm(len(drawn), generator=generator, device=device)]
+            batches, total = order.split(recipe.batch_size), torch.zeros(len(population), device=device)
+            for done, index in enumerate(batches, start=epoch * len(batches)):
+                total += step(index, done / (recipe.epochs * len(batches)))
+            history.append(check_finite(total / len(batches), label, epoch))
+            if observe:
+                state["observed"].append(observation(population, observe))
+                if recipe.patience and lowest(state["observed"]) == epoch:
+                    state["best"] = {name: value.clone() for name, value in population.state_dict().items()}
+            if checkpoint and (now := time.monotonic()) > due:
+                save_checkpoint(checkpoint, population, optimizer, generator, state, now - start)
+                # Of a large population a checkpoint is gigabytes, and takes as long as several epochs.
+                due = time.monotonic() + max(CHECKPOINT_EVERY, (time.monotonic() - now) / CHECKPOINT_SHARE)
+            advance()
     if state["best"]:
         population.load_state_dict(state["best"])
     population.eval()
@@ -304,9 +302,3 @@ def load_checkpoint(path, population, optimizer, generator) -> dict:
     for member, saved in zip(population.generators, members, strict=True):
         member.set_state(saved)
     return state
-
-
-def progress_file() -> TextIO | None:
-    """Where progress bars go: the file that `KDREP_PROGRESS` names (the runner shows it), else the screen."""
-    path = os.environ.get("KDREP_PROGRESS")
-    return open(path, "a", encoding="utf-8") if path else None

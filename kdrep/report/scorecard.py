@@ -3,6 +3,7 @@
 import pandas as pd
 
 from kdrep.report import papers
+from kdrep.report.agreement import agreement
 from kdrep.report.needs import Claim, Need
 from kdrep.report.papers import CLAIMS
 from kdrep.report.rows import number, stands_in, with_interval
@@ -14,21 +15,28 @@ NOT_JUDGED = ("reduced", "stand-in", "not run")
 EFFECT, CHECK, QUESTION, VARIANT, PART = "effect", "check", "question", "variant", "check of a claim"  # kinds of lines
 
 
-def scorecard(rows: pd.DataFrame) -> pd.DataFrame:
-    """Every claim's lines: published, this run, verdict, and what it rests on. Claims without rows are `not run`."""
-    return pd.DataFrame([line for claim in CLAIMS for line in lines_of(claim, rows)])
+def scorecard(rows: pd.DataFrame, published: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Every claim's lines: published, this run, verdict, and what it rests on, and whether they agree with `published`
+    rows of another run. Claims without rows are `not run`."""
+    return pd.DataFrame([line for claim in CLAIMS for line in lines_of(claim, rows, published)])
 
 
-def lines_of(claim: Claim, rows: pd.DataFrame) -> list[dict]:
+def lines_of(claim: Claim, rows: pd.DataFrame, published: pd.DataFrame | None = None) -> list[dict]:
     """The lines of one claim: its own, its checks' if it has needs beside them, and its variants'."""
     kind = QUESTION if claim.question else EFFECT if claim.needs else CHECK
-    lines = [line_of(claim, kind, claim.sentence, judge(claim, rows), rows)]
+    own = claim.needs or claim.checks
+    parts = [(kind, claim.sentence, own, judge(claim, rows))]
     if claim.needs and claim.checks:
         checked = judge_needs(claim, claim.checks, rows, check=True)
-        lines.append(line_of(claim, PART, "What must hold by construction.", checked, rows))
+        parts.append((PART, "What must hold by construction.", claim.checks, checked))
     for variant in claim.variants:
-        lines.append(line_of(claim, VARIANT, f"{variant.name}.", judge_needs(claim, variant.needs, rows), rows))
-    return lines
+        parts.append((VARIANT, f"{variant.name}.", variant.needs, judge_needs(claim, variant.needs, rows)))
+    mine, theirs = (None if table is None else table[table["claim"] == claim.id] for table in (rows, published))
+    return [
+        line_of(claim, kind, sentence, found, rows)
+        | {"agreement": "" if theirs is None or found.verdict in NOT_JUDGED else agreement(needs, mine, theirs)}
+        for kind, sentence, needs, found in parts
+    ]
 
 
 def line_of(claim: Claim, kind: str, sentence: str, found: Verdict, rows: pd.DataFrame) -> dict:
@@ -75,6 +83,7 @@ def as_table(card: pd.DataFrame) -> pd.DataFrame:
     """The scorecard with the columns that people read."""
     reasons = [f" ({why})" if why else "" for why in card["why"]]
     units = [f", {unit}" if unit else "" for unit in card["unit"]]
+    beside = {"beside the published run": card["agreement"]} if card["agreement"].any() else {}
     return pd.DataFrame(
         {
             "claim": [label(line) for _, line in card.iterrows()],
@@ -83,6 +92,7 @@ def as_table(card: pd.DataFrame) -> pd.DataFrame:
             "paper": [number(v) or "—" for v in card["published"]],
             "this run": [ours(line) for _, line in card.iterrows()],
             "verdict": card["verdict"] + reasons,
+            **beside,
             "evidence": card["evidence"],
             "held fixed": card["fixed"].where(card["verdict"] != "not run", ""),
         }

@@ -1,67 +1,76 @@
-"""What this machine has, what it lacks, and what to do about each lack."""
+"""What this machine has, what it lacks, what to do about each lack, and how long the profiles take on it."""
 
+import os
 import shutil
-import time
+import tempfile
+import warnings
 from pathlib import Path
 
 import torch
 
-from kdrep.data.cifar import load_cifar10, load_cifar100
-from kdrep.data.corpora import load_spoken_digits
 from kdrep.data.datasets import DataError, describe
 from kdrep.data.find import folders
-from kdrep.data.mnist import load_mnist
+from kdrep.data.near_misses import near_miss
+from kdrep.data.sources import LOADERS, ON_REQUEST
 from kdrep.learning.training import dtype_name, native_precision
-from kdrep.run import runs
-from kdrep.run.profiles import choose_profile
+from kdrep.run import minutes, parallel, runs
+from kdrep.run.profiles import PROFILES, SETTINGS, choose_profile
 
-DISK_NEEDED = {"smoke": 1e8, "quick": 3e9, "full": 4e10}
-SHARED_NEEDED = {"smoke": 1e8, "quick": 5e8, "full": 8e9}  # through which data go from a notebook to its processes
+DISK_NEEDED = {"smoke": 1e8, "quick": 3e9, "thorough": 1e10, "full": 4e10}
+# Through which data go from a notebook to its processes.
+SHARED_NEEDED = {"smoke": 1e8, "quick": 5e8, "thorough": 2e9, "full": 8e9}
 SHARED = Path("/dev/shm")
-SOURCES = {"mnist": load_mnist, "digits": load_spoken_digits, "cifar10": load_cifar10, "cifar100": load_cifar100}
+LONGEST_SOCKET = 107  # letters in the path of a socket, of which processes have one in the temporary folder
+SOCKET_NAME = len("/pymp-01234567/listener-01234567")
 
 
-def data_report(data_dir: str | None, *, download: bool) -> tuple[list[str], bool]:
-    """One line a data set, saying whether it is real and what to do if not; and whether all are real."""
-    lines, fine = [], True
+def data_report(data_dir: str | None, *, download: bool) -> tuple[list[str], list[str]]:
+    """One line a data set, saying whether it is real and what to do if not; and the names of those that are not."""
+    lines, lacking = [], []
     folders(data_dir)  # a place that is none is one error, not one for each set
-    for name, loader in SOURCES.items():
+    for name, loader in LOADERS.items():
+        if name in ON_REQUEST:
+            continue
         try:
-            dataset = loader(data_dir, download=download)
+            with warnings.catch_warnings(action="ignore" if not download else "default"):  # said below
+                dataset = loader(data_dir, download=download)
         except DataError as error:
-            lines.append(f"  {name}: DAMAGED: {error}")
-            fine = False
+            lines.append(f"  {name}: NOT USABLE: {error}")
+            lacking.append(name)
             continue
         if dataset.real:
             lines.append(f"  {describe(dataset)}, verified")
-        else:
-            places = " or ".join(runs.shown(p) for p in folders(data_dir))
-            lines.append(
-                f"  {name}: NOT FOUND, {dataset.name} would stand in. Run `make data` with a network, "
-                f"or put the publisher's files into {places} (data/README.md says how)"
+            continue
+        lacking.append(name)
+        places = " or ".join(runs.shown(p) for p in folders(data_dir))
+        near = near_miss(name, folders(data_dir))
+        lines.append(
+            f"  {name}: NOT FOUND, {dataset.name} would stand in. "
+            + (
+                near
+                or "Run `make data` with a network, or put the publisher's files into "
+                f"{places} (data/README.md says how)"
             )
-            fine = False
-    return lines, fine
+        )
+    return lines, lacking
 
 
 def machine_report() -> list[str]:
-    """Lines on Python, packages, device, speed and disk."""
+    """Lines on Python, packages, device, speed, memory and disk."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     facts = runs.machine(device)
-    lines = ["machine"]
-    lines.append(
-        f"  {facts['system']}, {facts['cpu']}, {facts['threads']} threads"
-        + (f", {facts['gpu']}" if "gpu" in facts else ", no GPU")
-    )
+    gpu = f", {facts['gpu']}" if "gpu" in facts else ", no GPU"
+    cores, room = parallel.cores(), parallel.room()
     profile = choose_profile()
     precision, why = native_precision(device)
+    lines = ["machine", f"  {facts['system']}, {facts['cpu']}, {cores} cores{gpu}"]
+    lines.append(f"  memory for {room} jobs side by side" + ("" if room >= cores else f", so that {cores - room} rest"))
     lines.append(f"  profile `auto` is {profile}; training runs in {dtype_name(precision)}: {why}")
-    for dtype in (torch.float32, torch.bfloat16):
-        speed = matrix_speed(dtype, device)
-        lines.append(f"  a 2048 matrix product in {dtype_name(dtype)}: {speed:,.0f} GFLOP/s")
-    lines.append(space("disk", runs.ROOT, DISK_NEEDED[profile], "make room"))
-    if SHARED.exists():
-        lines.append(space("shared memory", SHARED, SHARED_NEEDED[profile], "start the container with --shm-size=8g"))
+    for dtype in dict.fromkeys((torch.float32, precision)):  # what the processor lacks is too slow to be timed
+        speed, theirs = minutes.product_speed(dtype, device), minutes.REFERENCE[dtype_name(dtype)]
+        name = dtype_name(dtype)
+        lines.append(f"  a 2048 matrix product in {name}: {speed:,.0f} GFLOP/s (the reference machine: {theirs:,.0f})")
+    lines += [f"  {space(*of)}" for of in room_needed(profile)]
     lines.append("packages")
     found = runs.versions()
     lines += [
@@ -71,19 +80,55 @@ def machine_report() -> list[str]:
     return lines
 
 
+def room_needed(profile: str) -> list[tuple[str, Path, float, str]]:
+    """What must have room, where, how many bytes, and what to do if it has not."""
+    shared = "start the container with --shm-size=8g"
+    needed = [("disk", runs.ROOT, DISK_NEEDED[profile], "make room")]
+    return needed + ([("shared memory", SHARED, SHARED_NEEDED[profile], shared)] if SHARED.exists() else [])
+
+
 def space(what: str, folder: Path, needed: float, remedy: str) -> str:
     """A line on the room in a folder, with the remedy if it is less than the bytes that are needed."""
     free = shutil.disk_usage(folder).free
     lack = "" if free > needed else f"; a run needs {needed / 1e9:,.1f} GB: {remedy}"
-    return f"  {what}: {free / 1e9:,.1f} GB free{lack}"
+    return f"{what}: {free / 1e9:,.1f} GB free{lack}"
 
 
-def matrix_speed(dtype: torch.dtype, device: str, size: int = 2048) -> float:
-    """GFLOP/s of a square matrix product, the best of ten."""
-    matrix = torch.ones(size, size, dtype=dtype, device=device)
-    best = float("inf")
-    for _ in range(10):
-        start = time.perf_counter()
-        (matrix @ matrix)[0, 0].item()
-        best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best / 1e9
+def obstacles(profile: str) -> list[str]:
+    """What a run of this profile would stumble over sooner or later, with the remedies."""
+    return [space(*of) for of in room_needed(profile) if shutil.disk_usage(of[1]).free <= of[2]]
+
+
+def check_temporary_folder() -> None:
+    """Raise RuntimeError if processes cannot have their sockets in the temporary folder."""
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(folder)) + SOCKET_NAME > LONGEST_SOCKET:
+        raise RuntimeError(
+            f"TMPDIR: {folder} is too long a path for the sockets of processes; set it to a shorter one, such as /tmp"
+        )
+
+
+def profile_lines() -> list[str]:
+    """Minutes of each profile on this machine, all notebooks, as far as they are known."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision, _ = native_precision(device)
+    slower = 1.0 if device == "cuda" else minutes.slowness(precision)
+    lines = ["profiles, all notebooks, on this machine"]
+    for profile in PROFILES:
+        total = sum(minutes.of_profile(n, profile, precision, device, slower) for n in SETTINGS)
+        lines.append(f"  {profile}: {minutes.in_words(total)}")
+    return lines
+
+
+def next_steps(lacking: list[str]) -> list[str]:
+    """What to do next, in order."""
+    steps = [f"`make setup`: {', '.join(gone)} missing"] if (gone := missing_packages()) else []
+    steps += [f"`make data`: {', '.join(lacking)} not found or not readable (see above)"] if lacking else []
+    steps += [line.split("; ", 1)[-1] for line in obstacles(choose_profile())]
+    steps += ["`make plan`: what a run would do, and for how long", "`make reproduce`"]
+    return ["next", *(f"  {number}. {step}" for number, step in enumerate(steps, start=1))]
+
+
+def missing_packages() -> list[str]:
+    """Packages that are not installed."""
+    return [name for name, version in runs.versions().items() if version == "missing"]

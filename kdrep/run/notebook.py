@@ -3,9 +3,10 @@
 import inspect
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,8 +15,10 @@ import pandas as pd
 import torch
 from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
+from threadpoolctl import threadpool_limits
 
 from kdrep.data.datasets import Corpus, Dataset, describe
+from kdrep.data.sources import LOADERS
 from kdrep.environment import setting
 from kdrep.learning.training import dtype_name, native_precision
 from kdrep.report import papers
@@ -25,8 +28,8 @@ from kdrep.report.statistics import Interval
 from kdrep.report.verdicts import BETWEEN
 from kdrep.run import parallel, runs
 from kdrep.run.outdated import notebook_code
-from kdrep.run.profiles import choose_device, choose_profile, settings
-from kdrep.run.stages import run_stage
+from kdrep.run.profiles import choose_device, choose_profile, data_of, profile_on, settings
+from kdrep.run.stages import THREADS, run_stage
 
 STAMP = "stand-in data: nothing here\nmay be compared with the paper"
 MOST_FIGURES = 6  # of a claim, in the table at the beginning
@@ -51,8 +54,10 @@ class Run:
     started: float = field(default_factory=time.perf_counter)
     rows: list[dict] = field(default_factory=list)
     figures: list[str] = field(default_factory=list)
+    available: dict[Callable, Dataset | Corpus] = field(default_factory=dict)
     datasets: dict[str, Dataset | Corpus] = field(default_factory=dict)
     stage_seconds: float = 0.0
+    batches: list[tuple[int, list[float]]] = field(default_factory=list)  # threads of a job, and what each job took
     over: str = ""  # what intervals are over from here on; a notebook sets it where that changes
 
     @property
@@ -65,7 +70,7 @@ class Run:
 
         In smoke it is cut to a slice: to `part` if that is given, else to the setting `slice`.
         """
-        dataset = loader(self.data_dir)
+        dataset = self.available[loader] if loader in self.available else loader(self.data_dir)
         part = part or getattr(self.settings, "slice", None)
         if part:
             dataset = dataset.head(*part)
@@ -74,10 +79,16 @@ class Run:
         return dataset
 
     def stage(self, name: str, function: Callable, **inputs) -> dict:
-        """The kept or computed result of a stage (see kdrep.run.stages); device and precision are filled in."""
+        """The kept or computed result of a stage, which has the machine for itself (see kdrep.run.stages); device and
+        precision are filled in."""
         result = run_stage(self.folder / "stages", name, function, **self.filled(function, inputs))
-        self.stage_seconds += result["seconds"]
+        self.count(THREADS, [result])
         return result
+
+    def count(self, threads: int, results: Sequence[dict]) -> None:
+        """Note what stages that ran side by side took."""
+        self.stage_seconds += sum(result["seconds"] for result in results)
+        self.batches.append((threads, [round(result["wall"], 2) for result in results]))
 
     def filled(self, function: Callable, inputs: Mapping) -> dict:
         """A stage's inputs, with device and precision where the function wants them."""
@@ -85,13 +96,19 @@ class Run:
         given = {"device": self.device, "precision": self.precision}
         return {key: value for key, value in given.items() if key in wanted} | dict(inputs)
 
-    def stages(self, jobs: Mapping[str, dict], function: Callable, processes: int = 1) -> list[dict]:
-        """The results of independent stages, name by name with their inputs: here, in so many processes that share the
-        machine, or on a Dask cluster."""
-        listed = [parallel.Job(name, function, self.filled(function, inputs)) for name, inputs in jobs.items()]
-        results = parallel.run(self.folder / "stages", listed, processes=processes)
-        self.stage_seconds += sum(result["seconds"] for result in results)
-        return results
+    def stages(
+        self, jobs: Mapping[str, dict | partial], function: Callable | None = None, threads: int = 1
+    ) -> dict[str, dict]:
+        """The results of independent stages by their names: of one function, from the inputs of each, or of a partial
+        function each. They run here, as many side by side as there are cores for so many threads each, or on a Dask
+        cluster."""
+        parts = {name: own if isinstance(own, partial) else partial(function, **own) for name, own in jobs.items()}
+        listed = [
+            parallel.Job(name, own.func, self.filled(own.func, own.keywords), threads) for name, own in parts.items()
+        ]
+        results = parallel.run(self.folder / "stages", listed)
+        self.count(threads, results)
+        return dict(zip(jobs, results, strict=True))
 
     def row(
         self,
@@ -162,6 +179,7 @@ class Run:
             "profile": self.profile, "parameters": self.parameters, "device": self.device,
             "precision": dtype_name(self.precision),
             "seconds": round(time.perf_counter() - self.started, 1), "stage_seconds": round(self.stage_seconds, 1),
+            "batches": self.batches,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"), "command": runs.command_line(),
             "commit": self.commit, "dirty": self.dirty, "versions": runs.versions(),
             "machine": runs.machine(self.device),
@@ -183,20 +201,25 @@ def begin(
     runs.check_identity()
     profile, device = choose_profile(profile, device), choose_device(device)
     torch.set_float32_matmul_precision("highest")
+    torch.set_num_threads(THREADS)
+    threadpool_limits(THREADS)
     folder = runs.run_folder(results_dir, profile)
     precision = choose_precision(folder, device)
+    wanted = [LOADERS[name] for name in data_of(notebook, profile, own.get("corpus", "digits"))]
+    available = {load: load(data_dir) for load in wanted}
+    asked, profile = profile, profile_on(profile, all(dataset.real for dataset in available.values()))
     run = Run(
         notebook, profile, device, precision, folder, data_dir,
         settings(notebook, profile, seeds), notebook_code(notebook), *runs.git_state(),
-        {"profile": profile, "seeds": seeds, "device": device} | own,
+        {"profile": asked, "seeds": seeds, "device": device} | own, available=available,
     )  # fmt: skip
     facts = runs.machine(device)
     hardware = facts.get("gpu", facts["cpu"])
     seeds_of_run = getattr(run.settings, "seeds", None)
     counted = f", {seeds_of_run} seed{'s' * (seeds_of_run > 1)}" if seeds_of_run else ""
-    native, why = native_precision(device)
-    why = why if precision == native else "as asked for, or as the run was begun"
-    print(f"profile {profile}{counted}; {hardware}, {dtype_name(precision)} ({why})")
+    print(f"profile {profile}{counted}; {hardware}, {dtype_name(precision)} ({why_precision(precision, device)})")
+    if profile != asked:
+        print(f"Something stands in for data: the settings of {profile}, not of {asked} (KDREP_STANDIN=full insists)")
     if profile == "smoke":
         display(Markdown("> **Smoke profile:** tiny nets, a slice of the data. Every cell runs; nothing is a result."))
     return run
@@ -217,6 +240,12 @@ def choose_precision(folder: Path, device: str) -> torch.dtype:
     if begun is None:
         runs.note_precision(folder, device, dtype_name(chosen))
     return chosen
+
+
+def why_precision(precision: torch.dtype, device: str) -> str:
+    """Why products are computed in this precision."""
+    native, why = native_precision(device)
+    return why if precision == native else "as asked for, or as the run was begun"
 
 
 def claims_table(notebook: str) -> Styler:

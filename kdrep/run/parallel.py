@@ -15,10 +15,12 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
+import joblib
+import psutil
 
 from kdrep.environment import setting
 from kdrep.files import load, save
+from kdrep.learning.progress import report
 from kdrep.run.stages import compute, function_code, keep, stage_path
 
 try:
@@ -27,48 +29,85 @@ except ImportError:  # Windows
     resource = None
 
 WORKER_TIMEOUT = 60  # seconds until a scheduler without workers counts as one that has none
+JOB_MEMORY = 1.5e9  # bytes that a job may need, with the libraries that its process loads
+ON_A_GPU = 6  # jobs that share a GPU: small nets leave most of it idle
 AHEAD = 2  # jobs a worker, of those that a scheduler holds: one that runs and the next
 
 
 class Job(NamedTuple):
-    """A stage that depends on no other of its batch."""
+    """A stage that depends on no other of its batch, and the threads that it takes on every machine."""
 
     name: str
     function: Callable
     inputs: dict
+    threads: int = 1
 
 
-def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, processes: int = 1) -> list[dict]:
+def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, processes: int | None = None) -> list[dict]:
     """The results of all jobs, in their order; those that `folder` holds are not computed again.
 
     `scheduler` is the address of a Dask scheduler (tcp://host:port; $KDREP_SCHEDULER by default); without one the
-    jobs run here, in so many `processes` (as many as there are cores, at most) that share the machine: small nets
-    leave most of its cores, or of its GPU, idle. Every result is kept as soon as it is there. The job of a cluster's
-    worker that is lost goes to another one; a process that is lost here is a RuntimeError.
+    jobs run here, in so many `processes` (as `beside` says, by default), with the same bits for any number of them.
+    Every result is kept as soon as it is there. The job of a cluster's worker that is lost goes to another one; a
+    process that is lost here is a RuntimeError.
     """
     scheduler = scheduler or setting("KDREP_SCHEDULER")
     paths = [stage_path(folder, *job) for job in jobs]
     missing = {path: job for path, job in zip(paths, jobs, strict=True) if not path.exists()}
-    # Of all jobs, not of those that an interrupted run has left: with other threads the last bits would be others.
-    processes = min(processes, len(jobs), os.cpu_count() or 1)
+    processes = min(len(missing), processes or beside(jobs))
     if scheduler and missing:
         submit(missing, scheduler)
-    elif processes > 1 and missing:
+    elif processes > 1:
         run_in_processes(missing, processes)
     else:
-        for path, job in missing.items():
+        for done, (path, job) in enumerate(missing.items()):
+            report_batch(done, len(missing))
             keep(path, *job)
     return [load(path) for path in paths]
+
+
+def beside(jobs: Sequence[Job]) -> int:
+    """How many of these jobs run side by side on this machine: one for every core that they leave to it, on a GPU a
+    few, and no more than memory has room for."""
+    threads = max((job.threads for job in jobs), default=1)
+    on_gpu = any(str(job.inputs.get("device")).startswith("cuda") for job in jobs)
+    return max(1, min(ON_A_GPU if on_gpu else cores() // threads, room()))
+
+
+def cores() -> int:
+    """Cores that this process may use, by the system, its affinity and its container's quota."""
+    return joblib.cpu_count()
+
+
+def room() -> int:
+    """Jobs for which there is memory, of the machine and of its container."""
+    return int(min(psutil.virtual_memory().available, container_memory()) // JOB_MEMORY)
+
+
+def container_memory() -> float:
+    """Bytes that a container's limit leaves; infinite where there is none."""
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    try:
+        most = limit.read_text(encoding="utf-8").strip()
+        return float("inf") if most == "max" else int(most) - int(used.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return float("inf")
+
+
+def report_batch(done: int, count: int) -> None:
+    """Say how many jobs of a batch are done, where there is more than one."""
+    if count > 1:
+        report("jobs", done, count)
 
 
 def run_in_processes(jobs: Mapping[Path, Job], processes: int) -> None:
     """Compute jobs in processes of this machine, and keep their results. Raises RuntimeError if one of the processes
     ends before its job does."""
-    threads = max(1, torch.get_num_threads() // processes)
     allow_open_files()
-    with ProcessPoolExecutor(processes, prepared(jobs.values()), start_process, (threads,)) as pool:
+    with ProcessPoolExecutor(processes, prepared(jobs.values()), start_process) as pool:
         try:
-            list(pool.map(run_job, jobs, jobs.values(), codes_of(jobs)))
+            for _ in pool.map(run_job, jobs, jobs.values(), codes_of(jobs)):
+                report_batch(sum(path.exists() for path in jobs), len(jobs))
         except BrokenProcessPool as error:
             raise RuntimeError(
                 "a training process was killed, perhaps because memory ran out, or shared memory, through which the "
@@ -85,9 +124,8 @@ def allow_open_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def start_process(threads: int) -> None:
-    """Begin a process: so many threads, and an end when the notebook that started it dies."""
-    torch.set_num_threads(threads)
+def start_process() -> None:
+    """Begin a process, which ends when the notebook that started it dies."""
     parent = multiprocessing.parent_process()
 
     def follow() -> None:

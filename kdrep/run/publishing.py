@@ -18,6 +18,7 @@ from kdrep.run.outdated import NOTEBOOKS, notebook_code, outdated
 
 README = ROOT / "README.md"
 SCORECARD = "06_scorecard"  # says what a run's other notebooks have found
+PUBLISHED = ("quick", "thorough", "full")
 NOTEBOOK_LIMIT = 1_000_000
 TOTAL_LIMIT = 10_000_000
 PROGRESS_BAR = "application/vnd.jupyter.widget-view+json"
@@ -25,11 +26,6 @@ PROGRESS_BAR = "application/vnd.jupyter.widget-view+json"
 
 class PublishError(RuntimeError):
     """A run may not be published; the message lists every reason."""
-
-
-def published_folder(profile: str) -> Path:
-    """Where the published run of a profile lies."""
-    return ROOT / "results" / profile
 
 
 def publish(folder: Path) -> Path:
@@ -41,7 +37,7 @@ def publish(folder: Path) -> Path:
     if problems:
         raise PublishError(f"{runs.shown(folder)} is not published:\n  - " + "\n  - ".join(problems))
     profile = json.loads((folder / "run.json").read_text(encoding="utf-8"))["profile"]
-    target = published_folder(profile)
+    target = runs.published_folder(profile)
     target.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as aside:
         new, old = Path(aside) / "new", Path(aside) / "old"
@@ -82,7 +78,7 @@ def copy_notebook(folder: Path, target: Path, notebook: str, fact: dict) -> None
 def take_published(folder: Path, profile: str) -> list[str]:
     """Begin a run with the published notebooks of its profile that it lacks and whose code is still the same, the
     scorecard aside; which they are."""
-    published = published_folder(profile)
+    published = runs.published_folder(profile)
     facts, own = (runs.read_parts(place)[1] for place in (published, folder))
     lacking = [name for name in facts if name not in own and name != SCORECARD]
     taken = [name for name in lacking if facts[name]["code"] == notebook_code(name)]
@@ -100,10 +96,9 @@ def objections(folder: Path) -> list[str]:
     rows, facts = runs.read_parts(folder)
     found = []
     profiles = sorted({fact["profile"] for fact in facts.values()})
-    if profiles not in (["quick"], ["full"]):
-        found.append(
-            f"only quick and full are published, and not mixed; this run's profile: {', '.join(profiles) or 'none'}"
-        )
+    if profiles not in ([name] for name in PUBLISHED):
+        named = ", ".join(profiles) or "none"
+        found.append(f"only {', '.join(PUBLISHED)} are published, and not mixed; this run's profile: {named}")
     stand_ins = [name for fact in facts.values() for name, d in fact["datasets"].items() if not d["real"]]
     if stand_ins or stands_in(rows):
         names = ", ".join(sorted(set(stand_ins)))
@@ -124,7 +119,7 @@ def objections(folder: Path) -> list[str]:
 
 def incomplete(facts: dict[str, dict], profile: str) -> list[str]:
     """Which notebooks are published but not in this run, and whether its scorecard is of an earlier state."""
-    published = runs.read_parts(published_folder(profile))[1]
+    published = runs.read_parts(runs.published_folder(profile))[1]
     lost = [name for name in published if name not in facts and name != SCORECARD]
     found = [f"{name} is published but not in this run: execute it, or begin with --keep-published" for name in lost]
     card = facts.get(SCORECARD, {"finished": ""})
@@ -216,7 +211,8 @@ def with_table(readme: str, profile: str) -> str:
     start, end = f"<!-- scorecard: {profile} -->", f"<!-- end of scorecard: {profile} -->"
     if start not in readme or end not in readme:
         return readme
-    card = scorecard(read_rows(published_folder(profile) / "rows.csv"))
+    others = runs.reference_rows(profile) if runs.reference_profile(profile) != profile else None
+    card = scorecard(read_rows(runs.published_folder(profile) / "rows.csv"), others)
     ran = card[card["notebook"].isin(card[card["verdict"] != "not run"]["notebook"])]
     before, rest = readme.split(start, 1)
     return f"{before}{start}\n{tally(ran)}\n\n{as_markdown(ran)}\n{end}{rest.split(end, 1)[1]}"

@@ -4,8 +4,6 @@ import contextlib
 import json
 import os
 import sys
-import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -16,11 +14,13 @@ from papermill.exceptions import PapermillExecutionError
 from kdrep.data import find
 from kdrep.environment import setting
 from kdrep.files import ROOT
+from kdrep.learning.training import dtype_name
+from kdrep.report.agreement import agreement_tally
 from kdrep.report.scorecard import as_table, for_terminal, scorecard, tally
-from kdrep.run import parallel, publishing, runs
-from kdrep.run.notebook import PRECISIONS
+from kdrep.run import doctor, minutes, parallel, plan, progress, publishing, runs
+from kdrep.run.notebook import PRECISIONS, choose_precision, why_precision
 from kdrep.run.outdated import NOTEBOOKS, notebook_code, warn_of_outdated
-from kdrep.run.profiles import SETTINGS, choose_device, choose_profile, settings
+from kdrep.run.profiles import SETTINGS, choose_device, choose_profile, data_of, profile_on, settings
 
 INLINE = "module://matplotlib_inline.backend_inline"  # whatever MPLBACKEND says, a notebook shows its pictures
 QUIET = ["--log-level=ERROR"]  # a kernel of this machine alone need not warn that it is reached over plain TCP
@@ -42,49 +42,101 @@ def choose_notebooks(names: list[str]) -> list[str]:
 
 def reproduce(
     notebooks: list[str], profile: str, *, name: str | None, seeds: int | None, device: str, fresh: bool,
-    keep_published: bool = False,
+    keep_published: bool = False, only_plan: bool = False,
 ) -> int:  # fmt: skip
     """Execute the notebooks into results/runs/<name>/, print the scorecard, and return the exit status. With
-    `keep_published` the run takes over whatever is published and still up to date."""
+    `keep_published` the run takes over whatever is published and still up to date; with `only_plan` it says what it
+    would do, and does nothing but get the data."""
     profile, notebooks = choose_profile(profile, device), choose_notebooks(notebooks)
     parameters = {"profile": profile, "seeds": seeds, "device": choose_device(device)}
     folder = runs.run_folder(runs.named_folder(name) if name else None, profile)
     check(notebooks, profile, seeds, folder, parameters["device"], fresh)
     with runs.alone(folder):
-        return reproduce_in(folder, notebooks, parameters, fresh, keep_published)
+        return reproduce_in(folder, notebooks, parameters, fresh, keep_published, only_plan)
 
 
-def reproduce_in(folder: Path, notebooks: list[str], parameters: dict, fresh: bool, keep_published: bool) -> int:
+def reproduce_in(
+    folder: Path, notebooks: list[str], parameters: dict, fresh: bool, keep_published: bool, only_plan: bool
+) -> int:
     """`reproduce` into one folder, after all that was asked for has been checked."""
     profile = parameters["profile"]
-    if fresh:
+    prepare_environment(folder)
+    found = plan.look(every_set(notebooks, profile), download=True)
+    if fresh and not only_plan:
         runs.clear(folder)
-    if profile != "smoke" and (objection := runs.unpublishable()):
-        print(f"This run will not be publishable: {objection}.", flush=True)
+    taken = publishing.take_published(folder, profile) if keep_published and not only_plan else []
     if keep_published:
-        for notebook in publishing.take_published(folder, profile):
-            print(f"{notebook}: taken over as published", flush=True)
         check_precision(folder, parameters["device"])
-    os.environ["KDREP_RESULTS"] = str(folder)
-    if data := setting("KDREP_DATA"):  # the kernels start in another folder
-        os.environ["KDREP_DATA"] = str(Path(data).expanduser().resolve())
-    os.environ.setdefault("KDREP_COMMAND", "python -m kdrep " + " ".join(sys.argv[1:]))
-    failures = []
-    for number, notebook in enumerate(notebooks, start=1):
-        head = f"[{number}/{len(notebooks)}] {notebook}"
-        if finished(folder, notebook, parameters):
-            print(f"{head}: done before, kept (--fresh computes it again)", flush=True)
-            continue
-        print(f"{head}: profile {profile}", flush=True)
-        start = time.monotonic()
-        problem = execute(notebook, folder / "notebooks" / f"{notebook}.ipynb", parameters)
-        print(f"{head}: {problem or 'done'} ({time.monotonic() - start:.0f} s)", flush=True)
-        failures += [f"{notebook}: {problem}"] if problem else []
+    steps = print_plan(folder, notebooks, parameters, found, taken, fresh)
+    if only_plan:
+        return 0
+    failures = execute_all(folder, steps, parameters)
     print_scorecard(folder, profile, notebooks)
     print(f"\nEverything is in {runs.shown(folder)}: executed notebooks, figures, rows.csv, scorecard.csv, run.json.")
+    print("\n".join(plan.afterword(steps, found)), flush=True)
     if failures:
         print("\nFailed:\n  " + "\n  ".join(failures), file=sys.stderr)
     return 1 if failures else 0
+
+
+def prepare_environment(folder: Path) -> None:
+    """What kernels, which start in another folder, are told by the environment."""
+    os.environ["KDREP_RESULTS"] = str(folder)
+    if data := setting("KDREP_DATA"):
+        os.environ["KDREP_DATA"] = str(Path(data).expanduser().resolve())
+    os.environ.setdefault("KDREP_COMMAND", "python -m kdrep " + " ".join(sys.argv[1:]))
+
+
+def every_set(notebooks: list[str], profile: str) -> list[str]:
+    """The data sets of some notebooks."""
+    return [name for notebook in notebooks for name in data_of(notebook, profile)]
+
+
+def print_plan(
+    folder: Path, notebooks: list[str], parameters: dict, found: dict, taken: list[str], fresh: bool
+) -> list[plan.Step]:
+    """Say what is going to be done, for how long, and what speaks against publishing it; the steps."""
+    profile, device = parameters["profile"], parameters["device"]
+    precision = choose_precision(folder, device)
+    real = {name: data.real for name, data in found.items()}
+    actions = {}
+    for notebook in notebooks:
+        genuine = all(real[name] for name in data_of(notebook, profile))
+        kept = not fresh and finished(folder, notebook, parameters, genuine)
+        actions[notebook] = plan.TAKEN if notebook in taken else plan.KEPT if kept else plan.COMPUTED
+    slower = 1.0 if device == "cuda" else minutes.slowness(precision)
+    steps = plan.make_plan(actions, profile, precision, device, real, slower)
+    head = plan.head_of(profile, device, dtype_name(precision), why_precision(precision, device))
+    print("\n".join([*plan.as_lines(steps, found, head), *plan_objections(profile), ""]), flush=True)
+    return steps
+
+
+def plan_objections(profile: str) -> list[str]:
+    """What speaks against this run before it begins: that it cannot be published, or has no room."""
+    objection = runs.unpublishable() if profile != "smoke" else None
+    dirty = [f"  This run will not be publishable: {objection}."] if objection else []
+    return dirty + doctor.obstacles(profile)
+
+
+def execute_all(folder: Path, steps: list[plan.Step], parameters: dict) -> list[str]:
+    """Execute what is to be computed, in order, and say how it goes; what failed."""
+    failures, spent, planned = [], 0.0, 0.0
+    for number, step in enumerate(steps, start=1):
+        head = f"[{number}/{len(steps)}] {step.notebook}"
+        if step.action != plan.COMPUTED:
+            print(f"{head}: {step.action} (--fresh computes it again)", flush=True)
+            continue
+        print(f"{head}: settings of {step.profile}, about {minutes.in_words(step.minutes)}", flush=True)
+        pace = spent / planned if planned > 1 else 1.0  # what has been slower than planned is so in what is left
+        later = sum(other.minutes for other in steps[number:])
+        start = time.monotonic()
+        with progress.shown(head, progress.Expected(pace * step.minutes, pace * later)):
+            problem = execute(step.notebook, folder / "notebooks" / f"{step.notebook}.ipynb", parameters)
+        took = (time.monotonic() - start) / 60
+        spent, planned = spent + took, planned + step.minutes
+        print(f"{head}: {problem or 'done'} ({took:.1f} min)", flush=True)
+        failures += [f"{step.notebook}: {problem}"] if problem else []
+    return failures
 
 
 def check(notebooks: list[str], profile: str, seeds: int | None, folder: Path, device: str, fresh: bool) -> None:
@@ -92,6 +144,8 @@ def check(notebooks: list[str], profile: str, seeds: int | None, folder: Path, d
     for notebook in notebooks:
         settings(notebook, profile, seeds)
     find.folders()
+    doctor.check_temporary_folder()
+    profile_on(profile, real=True)
     check_precision(folder, device, fresh)
     if scheduler := setting("KDREP_SCHEDULER"):
         parallel.reach(scheduler)
@@ -106,10 +160,10 @@ def check_precision(folder: Path, device: str, fresh: bool = False) -> None:
         raise ValueError(f"precision: {runs.shown(folder)} was begun in {begun}, not {asked}: give --name or --fresh")
 
 
-def finished(folder: Path, notebook: str, parameters: dict) -> bool:
+def finished(folder: Path, notebook: str, parameters: dict, real: bool) -> bool:
     """Whether the run holds this notebook, executed without failure, with these parameters and today's code, and the
-    rows and figures of that execution. It does not count where the tree was dirty and is clean now, or, unless it is a
-    smoke run, where something stood in for data, which may have come since."""
+    rows and figures of that execution. It does not count where the tree was dirty and is clean now, nor where data that
+    are `real` now were stood in for, and took the settings of another profile or the data's place."""
     executed = folder / "notebooks" / f"{notebook}.ipynb"
     if notebook == publishing.SCORECARD or not executed.exists() or publishing.has_failed(executed):
         return False
@@ -128,7 +182,10 @@ def finished(folder: Path, notebook: str, parameters: dict) -> bool:
         return False
     if fact["dirty"] and not runs.git_state()[1]:
         return False
-    return parameters["profile"] == "smoke" or all(data["real"] for data in fact["datasets"].values())
+    profile = profile_on(parameters["profile"], real)
+    if fact["profile"] != profile:
+        return False
+    return profile == "smoke" or all(data["real"] for data in fact["datasets"].values()) == real
 
 
 def execute(notebook: str, target: Path, parameters: dict) -> str | None:
@@ -136,10 +193,10 @@ def execute(notebook: str, target: Path, parameters: dict) -> str | None:
     target.parent.mkdir(parents=True, exist_ok=True)
     seen = f"; see {runs.shown(target)}"
     try:
-        with shown_progress(), kernels_like_this():
+        with kernels_like_this():
             papermill.execute_notebook(
                 NOTEBOOKS / f"{notebook}.ipynb", target, parameters, kernel_name="python3", cwd=NOTEBOOKS,
-                progress_bar=sys.stderr.isatty(), extra_arguments=QUIET,
+                progress_bar=False, extra_arguments=QUIET,
             )  # fmt: skip
     except PapermillExecutionError as error:
         return f"failed in {cell_name(error.cell_index, error.source)}: {error.ename}: {error.evalue}{seen}"
@@ -182,39 +239,11 @@ def last_begun(executed: Path) -> str:
     return cell_name(begun[-1], "".join(cells[begun[-1]]["source"])) if begun else "its first cell"
 
 
-@contextlib.contextmanager
-def shown_progress():
-    """Within it, the progress bars of notebooks' kernels appear in this terminal."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "progress"
-        path.touch()
-        os.environ["KDREP_PROGRESS"] = str(path)
-        if not sys.stderr.isatty():
-            os.environ.setdefault("TQDM_MININTERVAL", "30")
-        stop = threading.Event()
-        follower = threading.Thread(target=follow, args=(path, stop), daemon=True)
-        follower.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            follower.join()
-            del os.environ["KDREP_PROGRESS"]
-
-
-def follow(path: Path, stop: threading.Event) -> None:
-    """Copy to stderr whatever is appended to a file, until `stop` is set."""
-    with path.open(encoding="utf-8", errors="replace") as source:
-        while not stop.wait(0.3):
-            sys.stderr.write(source.read())
-            sys.stderr.flush()
-
-
 def print_scorecard(folder: Path, profile: str, notebooks: list[str]) -> None:
     """The scorecard of a run on the terminal, beside what is published of its profile: the claims of the notebooks that
     were asked for, or of all of them with the scorecard's own."""
-    rows, theirs = (runs.read_parts(place)[0] for place in (folder, publishing.published_folder(profile)))
-    card, published = scorecard(rows), scorecard(theirs)
+    rows, theirs = runs.read_parts(folder)[0], runs.reference_rows(profile)
+    card, published = scorecard(rows, theirs), scorecard(theirs)
     if publishing.SCORECARD not in notebooks:
         asked = card["notebook"].isin(notebooks)
         card, published = card[asked], published[asked]
@@ -223,5 +252,7 @@ def print_scorecard(folder: Path, profile: str, notebooks: list[str]) -> None:
     table.insert(table.columns.get_loc("this run"), "published", before["this run"].where(same, "—"))
     print("\n" + for_terminal(table))
     print("\n" + tally(card))
+    if beside := agreement_tally(card, runs.reference_profile(profile)):
+        print(beside)
     if old := warn_of_outdated(rows):
         print(old)

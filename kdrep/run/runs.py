@@ -28,6 +28,7 @@ except ImportError:  # Windows
 
 PACKED = ROOT / ".packed"
 LOCK = ".running"  # held by the command that a run is going on in
+REFERENCE = "thorough"  # the profile whose published run is the evidence
 PRECISION = "precision.json"  # what products are computed in, device by device
 FILES = ("rows.csv", "scorecard.csv", "run.json", PRECISION, LOCK)
 OWN = "|".join(SETTINGS)  # what a run writes, and what is left of it if it is killed while it does
@@ -155,11 +156,29 @@ def read_parts(folder: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
     return with_outcomes(rows), facts
 
 
+def published_folder(profile: str) -> Path:
+    """Where the published run of a profile lies."""
+    return ROOT / "results" / profile
+
+
+def reference_profile(profile: str) -> str:
+    """The profile whose published run another run is compared with: the evidence, where that is published."""
+    return REFERENCE if (published_folder(REFERENCE) / "parts").exists() else profile
+
+
+def reference_rows(profile: str) -> pd.DataFrame:
+    """The rows of that published run; none where there is none."""
+    return read_parts(published_folder(reference_profile(profile)))[0]
+
+
 def compile_run(folder: Path) -> None:
     """Write rows.csv, scorecard.csv and run.json from the parts."""
     rows, facts = read_parts(folder)
+    profile = next((fact["profile"] for fact in facts.values()), REFERENCE)
+    others = reference_rows(profile) if reference_profile(profile) != profile else None
+    card = scorecard(rows, others)
     write_aside(folder / "rows.csv", rows.to_csv(index=False, float_format="%.10g"))
-    write_aside(folder / "scorecard.csv", scorecard(rows).to_csv(index=False, float_format="%.10g"))
+    write_aside(folder / "scorecard.csv", card.to_csv(index=False, float_format="%.10g"))
     write_aside(folder / "run.json", json.dumps(summary(facts), indent=1) + "\n")
 
 

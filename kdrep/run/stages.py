@@ -1,69 +1,91 @@
 """Stages: named computations whose results are kept under a key made of all their inputs."""
 
 import ast
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import inspect
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import resolve_name
 from pathlib import Path
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from kdrep.files import ROOT, StageError, load, save
 
 PACKAGE = ROOT / "kdrep"
 AT_START = {path: path.read_bytes() for path in PACKAGE.rglob("*.py") if path.is_file()}  # what this process runs
-OWN_FILES = ("run/stages.py", "files.py")  # keep results; what these are does not depend on them
+# Keep results, and say how far they are; what these are does not depend on them.
+OWN_FILES = ("run/stages.py", "files.py", "learning/progress.py")
+# Threads of whatever has the machine for itself, on every machine: with another number sums are taken in another order,
+# and their last bits are others.
+THREADS = 2
 
 
-def run_stage(folder: Path, name: str, function: Callable, **inputs) -> dict:
+def run_stage(folder: Path, name: str, function: Callable, *, threads: int = THREADS, **inputs) -> dict:
     """The result of `function(**inputs)`: read from `folder` if it was computed before, else computed and kept.
 
-    The key is made of the inputs and of the code that `function` depends on, so whatever changes either
-    is computed again. A function that takes `checkpoint` gets a path at which to keep its state, so that a
-    killed run goes on there; one that takes `label` gets the stage's name. The result is a dict of tensors
-    and plain values; `seconds`, what it took, is added unless the function says it.
+    The key is made of the inputs, of the code that `function` depends on and of the number of threads, so whatever
+    changes one of them is computed again. A function that takes `checkpoint` gets a path at which to keep its state,
+    so that a killed run goes on there; one that takes `label` gets the stage's name. The result is a dict of tensors
+    and plain values; `seconds`, what it took, is added unless the function says it, and `wall`, what all of it took.
     """
-    path = stage_path(folder, name, function, inputs)
-    keep(path, name, function, inputs)
+    path = stage_path(folder, name, function, inputs, threads)
+    keep(path, name, function, inputs, threads)
     return load(path)
 
 
-def keep(path: Path, name: str, function: Callable, inputs: dict, code: str | None = None) -> None:
+def keep(path: Path, name: str, function: Callable, inputs: dict, threads: int, code: str | None = None) -> None:
     """Compute a stage and keep its result, unless it is kept already; `code` as for `compute`."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint = path.with_suffix(".checkpoint")
-        save(compute(name, function, inputs, checkpoint, code), path)
+        save(compute(name, function, inputs, threads, checkpoint, code), path)
         checkpoint.unlink(missing_ok=True)
 
 
-def stage_path(folder: Path, name: str, function: Callable, inputs: dict) -> Path:
+def stage_path(folder: Path, name: str, function: Callable, inputs: dict, threads: int) -> Path:
     """Where the result of a stage is kept."""
-    key = stage_key(function, inputs)
+    key = stage_key(function, inputs, threads)
     return folder / f"{name.replace(' ', '-').replace('/', '-')}-{key[:16]}.pt"
 
 
-def compute(name: str, function: Callable, inputs: dict, checkpoint: Path | None, code: str | None = None) -> dict:
-    """The result of a stage's function, with the seconds that it took. Raises StageError if this process runs other
-    code for it than `code`, which whoever asked for it has."""
+def compute(
+    name: str, function: Callable, inputs: dict, threads: int, checkpoint: Path | None, code: str | None = None
+) -> dict:
+    """The result of a stage's function on so many threads, with the seconds that it took. Raises StageError if this
+    process runs other code for it than `code`, which whoever asked for it has."""
     if code and code != fingerprint_at_start(function):
         raise StageError(f"{name}: this worker runs another version of kdrep than the notebook: start it again")
     extra = {"checkpoint": checkpoint, "label": name}
     wanted = inspect.signature(function).parameters
     start = time.perf_counter()
-    result = function(**inputs, **{k: v for k, v in extra.items() if k in wanted})
-    return {"seconds": time.perf_counter() - start, **result}
+    with on_threads(threads):
+        result = function(**inputs, **{k: v for k, v in extra.items() if k in wanted})
+    wall = time.perf_counter() - start
+    return {"seconds": wall, **result, "wall": wall}
 
 
-def stage_key(function: Callable, inputs: dict) -> str:
-    """SHA-256 over the function, the code it depends on, torch's version, and the inputs."""
+@contextlib.contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """Within it, torch and the libraries under numpy take so many threads."""
+    before = torch.get_num_threads()
+    with threadpool_limits(count):
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def stage_key(function: Callable, inputs: dict, threads: int) -> str:
+    """SHA-256 over the function, the code it depends on, torch's version, the inputs and the number of threads."""
     code = [function.__module__, function.__qualname__, function_code(function), torch.__version__.split("+")[0]]
-    content = [*code, canonical(inputs)]
+    content = [*code, canonical(inputs), threads]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

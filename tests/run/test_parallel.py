@@ -7,12 +7,16 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 from waiting import is_alive, wait_until
 
 from kdrep.data import cifar
+from kdrep.data.mnist import embedded_digits
+from kdrep.experiments.mnist import training as mnist
 from kdrep.experiments.specialists import training as experts
 from kdrep.learning.training import Recipe
 from kdrep.nets.inference import weights_of
@@ -66,16 +70,53 @@ def test_processes_keep_the_same_results(tmp_path):
 
 
 def threads_used(number: int) -> dict:
-    return {"threads": torch.get_num_threads()}
+    found = {pool["user_api"]: pool["num_threads"] for pool in threadpool_info()}
+    return {"threads": torch.get_num_threads(), "blas": found["blas"]}
 
 
-def test_what_an_interrupted_run_left_runs_as_it_would_have(tmp_path):
-    """With as many threads: with others the last bits of its sums would be others."""
-    two = [parallel.Job(f"job {number}", threads_used, {"number": number}) for number in range(2)]
-    before = parallel.run(tmp_path, two, processes=2)
-    next(tmp_path.glob("job-1-*.pt")).unlink()
-    after = parallel.run(tmp_path, two, processes=2)
-    assert [result["threads"] for result in after] == [result["threads"] for result in before]
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_job_has_its_own_threads_whatever_the_machine_and_the_environment(tmp_path, threads, processes):
+    """With another number of them the last bits of its sums would be others."""
+    before = torch.get_num_threads()
+    two = [parallel.Job(f"job {number}", threads_used, {"number": number}, threads) for number in range(2)]
+    for result in parallel.run(tmp_path, two, processes=processes):
+        assert (result["threads"], result["blas"]) == (threads, threads)
+    assert torch.get_num_threads() == before
+
+
+def test_one_process_and_two_give_the_same_bits(tmp_path):
+    """Of small nets, which take one thread, and of one that takes two."""
+    digits = embedded_digits()
+    nets = {f"net {seed}": dict(sizes=(784, 32, 32, 10), members=[seed, seed + 1], seed=seed) for seed in range(3)}
+    recipe = Recipe(epochs=2, batch_size=64)
+    own = [parallel.Job(n, mnist.fit, net | dict(dataset=digits, recipe=recipe)) for n, net in nets.items()]
+    own.append(own[0]._replace(name="of two threads", threads=2))
+    one, two = (parallel.run(tmp_path / str(count), own, processes=count) for count in (1, 2))
+    for mine, its in zip(one, two, strict=True):
+        assert torch.equal(mine["test_logits"], its["test_logits"])
+        assert torch.equal(mine["losses"], its["losses"])
+    assert {path.name for path in (tmp_path / "1").iterdir()} == {path.name for path in (tmp_path / "2").iterdir()}
+    assert len(list((tmp_path / "1").glob("*.pt"))) == 4  # threads are part of a stage's key
+
+
+@pytest.mark.parametrize(
+    ("cores", "room", "threads", "device", "count"),
+    [(2, 99, 1, "cpu", 2), (16, 99, 1, "cpu", 16), (16, 99, 2, "cpu", 8), (16, 5, 1, "cpu", 5), (1, 99, 2, "cpu", 1),
+     (8, 0, 1, "cpu", 1), (16, 99, 1, "cuda", parallel.ON_A_GPU)],
+)  # fmt: skip
+def test_as_many_jobs_as_cores_and_memory_allow(monkeypatch, cores, room, threads, device, count):
+    monkeypatch.setattr(parallel, "cores", lambda: cores)
+    monkeypatch.setattr(parallel, "room", lambda: room)
+    assert parallel.beside([parallel.Job("job", job, {"device": device}, threads)] * 20) == count
+
+
+def test_memory_is_the_machines_or_the_containers(monkeypatch):
+    monkeypatch.setattr(parallel.psutil, "virtual_memory", lambda: SimpleNamespace(available=10 * parallel.JOB_MEMORY))
+    monkeypatch.setattr(parallel, "container_memory", lambda: float("inf"))
+    assert parallel.room() == 10
+    monkeypatch.setattr(parallel, "container_memory", lambda: 2.5 * parallel.JOB_MEMORY)
+    assert parallel.room() == 2
 
 
 def test_a_killed_process_is_named_and_what_is_finished_kept(tmp_path):
@@ -90,16 +131,7 @@ def test_a_killed_process_is_named_and_what_is_finished_kept(tmp_path):
     assert all(torch.equal(a["value"], b["value"]) for a, b in zip(here, again, strict=True))
 
 
-@pytest.fixture
-def as_in_a_worker():
-    """One thread, as Dask gives a worker: with another number of them sums are taken in another order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def test_a_killed_worker_does_not_lose_the_run(tmp_path, as_in_a_worker):
+def test_a_killed_worker_does_not_lose_the_run(tmp_path):
     distributed = pytest.importorskip("distributed")
     marker, dataset = tmp_path / "marker", cifar.textures(10)
     here = parallel.run(tmp_path / "here", jobs(tmp_path / "other", 0.0, specialist, dataset=dataset))

@@ -6,7 +6,7 @@ from kdrep.run import profiles
 def test_a_dry_run_has_full_nets_and_smokes_lengths(monkeypatch):
     monkeypatch.setenv("KDREP_DRY", "1")
     chosen = profiles.settings("02_speech", "full")
-    full, smoke = (profiles.resolve(profiles.SETTINGS["02_speech"], column) for column in (2, 0))
+    full, smoke = (profiles.resolve(profiles.SETTINGS["02_speech"], column) for column in (3, 0))
     assert chosen.width == full["width"] == 2560
     assert chosen.slice == smoke["slice"]
     assert chosen.member["epochs"] == 1

@@ -26,7 +26,7 @@ run.finish()
 
 
 OURS = ["140", "[139,", "141],", "3", "seeds"]
-FACT = {"datasets": {}, "figures": [], "dirty": False}
+FACT = {"datasets": {}, "figures": [], "dirty": False, "profile": "smoke"}
 
 
 @pytest.fixture
@@ -42,6 +42,7 @@ def house(tmp_path, monkeypatch):
         nbformat.write(new_notebook(cells=cells, metadata=kernel), notebooks / f"{name}.ipynb")
     monkeypatch.setattr(runner, "NOTEBOOKS", notebooks)
     monkeypatch.setenv("KDREP_RESULTS", str(tmp_path / "run"))
+    monkeypatch.setenv("KDREP_OFFLINE", "1")
     return tmp_path
 
 
@@ -70,7 +71,7 @@ def test_a_second_run_keeps_what_is_done_and_tries_again_what_failed(house, caps
     for _ in range(2):
         runner.reproduce(["00", "01"], "smoke", name=None, seeds=None, device="cpu", fresh=False)
     text = capsys.readouterr().out.split("Everything is in")[1]
-    assert "01_mnist: done before, kept" in text
+    assert "01_mnist: kept" in text
     assert "00_distillation: failed" in text
 
 
@@ -84,7 +85,7 @@ def test_a_notebook_that_was_cut_off_while_written_is_executed_again(house, caps
         assert publishing.has_failed(executed)
         assert runner.reproduce(["01"], "smoke", **options) == 0
         assert not publishing.has_failed(executed)
-    assert "done before, kept" not in capsys.readouterr().out
+    assert ": kept (" not in capsys.readouterr().out
 
 
 def test_rows_of_another_execution_do_not_count_as_finished(house, capsys):
@@ -93,9 +94,9 @@ def test_rows_of_another_execution_do_not_count_as_finished(house, capsys):
     part = house / "run" / "parts" / "01_mnist.json"
     part.write_text(json.dumps(json.loads(part.read_text()) | dict(finished="2026-01-01T00:00:00+00:00")))
     assert runner.reproduce(["01"], "smoke", **options) == 0
-    assert "done before, kept" not in capsys.readouterr().out
+    assert ": kept (" not in capsys.readouterr().out
     runner.reproduce(["01"], "smoke", **options)
-    assert "done before, kept" in capsys.readouterr().out
+    assert ": kept (" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -120,17 +121,34 @@ def test_what_is_wrong_is_said_before_anything_is_executed(house, monkeypatch, v
 
 
 @pytest.mark.parametrize(
-    ("profile", "real", "kept"), [("smoke", False, True), ("quick", False, False), ("quick", True, True)]
+    ("asked", "insists", "was_real", "took", "is_real", "kept"),
+    [
+        ("smoke", "", False, "smoke", True, True),
+        ("quick", "", False, "smoke", False, True),
+        ("quick", "", False, "smoke", True, False),  # the data have come since
+        ("quick", "full", False, "smoke", False, False),
+        ("quick", "full", False, "quick", False, True),
+        ("quick", "full", False, "quick", True, False),
+        ("quick", "", True, "quick", True, True),
+    ],
 )
-def test_what_was_measured_on_a_stand_in_is_tried_again(house, monkeypatch, profile, real, kept):
+def test_what_was_measured_on_a_stand_in_is_tried_again_when_there_are_data(
+    house, monkeypatch, asked, insists, was_real, took, is_real, kept
+):
     runner.reproduce(["01"], "smoke", name=None, seeds=None, device="cpu", fresh=False)
-    parameters = {"profile": profile, "seeds": None, "device": "cpu"}
-    fact = FACT | dict(
-        code=runner.notebook_code("01_mnist"), parameters=parameters, datasets={"mnist": {"real": real}}
-    )  # fmt: skip
+    monkeypatch.setenv("KDREP_STANDIN", insists)
+    parameters = {"profile": asked, "seeds": None, "device": "cpu"}
+    fact = FACT | dict(code=runner.notebook_code("01_mnist"), parameters=parameters, profile=took)
+    fact |= dict(datasets={"mnist": {"real": was_real}})
     monkeypatch.setattr(runner.runs, "read_parts", lambda folder: (None, {"01_mnist": fact}))
     monkeypatch.setattr(publishing, "wrote", lambda *_: True)
-    assert runner.finished(house / "run", "01_mnist", parameters) == kept
+    assert runner.finished(house / "run", "01_mnist", parameters, is_real) == kept
+
+
+def test_another_word_for_how_to_stand_in_is_refused(house, monkeypatch):
+    monkeypatch.setenv("KDREP_STANDIN", "half")
+    with pytest.raises(ValueError, match="KDREP_STANDIN: must be smoke or full, or not set, not 'half'"):
+        runner.reproduce(["01"], "smoke", name=None, seeds=None, device="cpu", fresh=False)
 
 
 @pytest.mark.parametrize(("corpus", "kept"), [("digits", True), ("speechcommands", False)])
@@ -142,7 +160,7 @@ def test_a_parameter_of_one_notebook_makes_another_run(tmp_path, monkeypatch, co
         monkeypatch.setattr(publishing, name, lambda *_, answer=answer: answer)
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "02_speech.ipynb").touch()
-    assert runner.finished(tmp_path, "02_speech", parameters) == kept
+    assert runner.finished(tmp_path, "02_speech", parameters, False) == kept
 
 
 @pytest.mark.parametrize(("spoil", "kept"), [({}, True), ({"dirty": True}, False), ({"figures": ["gone.png"]}, False)])
@@ -153,17 +171,20 @@ def test_what_could_not_be_published_is_executed_again(house, monkeypatch, spoil
     monkeypatch.setattr(runner.runs, "read_parts", lambda folder: (None, {"01_mnist": fact}))
     monkeypatch.setattr(publishing, "wrote", lambda *_: True)
     monkeypatch.setattr(runner.runs, "git_state", lambda: ("commit", False))
-    assert runner.finished(house / "run", "01_mnist", parameters) == kept
+    assert runner.finished(house / "run", "01_mnist", parameters, False) == kept
     monkeypatch.setattr(runner.runs, "git_state", lambda: ("commit", True))
-    assert runner.finished(house / "run", "01_mnist", parameters) == (kept or "dirty" in spoil)
+    assert runner.finished(house / "run", "01_mnist", parameters, False) == (kept or "dirty" in spoil)
 
 
 def test_the_printed_scorecard_has_what_is_published_beside_this_run(good_run, capsys):
-    for published in (["—"], OURS):
+    for published, beside in ((["—"], []), (OURS, ["agrees"])):
         runner.print_scorecard(good_run, "quick", ["06_scorecard"])
-        (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("H3.2")]
-        said = ["146", *published, *OURS, "reproduced", "exploratory"]
+        text = capsys.readouterr().out
+        (line,) = [line for line in text.splitlines() if line.strip().startswith("H3.2")]
+        said = ["146", *published, *OURS, "reproduced", *beside, "exploratory"]
         assert line.split()[-len(said) :] == said
+        counted = "Lines beside the published run (quick): 1 agree, 0 differ, 0 too uncertain to tell."
+        assert (counted in text) == bool(beside)
         publishing.publish(good_run)
 
 
@@ -348,7 +369,7 @@ def good_run(tmp_path, monkeypatch):
     (house / "README.md").write_text(
         "before\n<!-- scorecard: quick -->\nold\n<!-- end of scorecard: quick -->\nafter\n"
     )
-    monkeypatch.setattr(publishing, "ROOT", house)
+    monkeypatch.setattr(runs, "ROOT", house)
     monkeypatch.setattr(publishing, "README", house / "README.md")
     return folder
 
@@ -396,7 +417,7 @@ def test_a_run_takes_over_what_is_published_and_up_to_date(good_run, tmp_path, m
         (dict(finished="2026-01-01T00:00:10+00:00"), "rows of 01_mnist are not those of"),
         (dict(datasets={"embedded-digits": {"real": False}}), "stand-in data: embedded-digits"),
         (dict(code="older"), "rows of 01_mnist are older"),
-        (dict(profile="smoke"), "only quick and full"),
+        (dict(profile="smoke"), "only quick, thorough, full"),
         (dict(figures=["01_mnist-errors.png", "gone.png"]), "gone.png is missing"),
     ],
 )
@@ -406,7 +427,7 @@ def test_publish_refuses_and_changes_nothing(good_run, spoil, message):
     runs.compile_run(good_run)
     with pytest.raises(publishing.PublishError, match=message):
         publishing.publish(good_run)
-    assert (publishing.ROOT / "results" / "quick" / "old").exists()
+    assert (runs.ROOT / "results" / "quick" / "old").exists()
     assert "old" in publishing.README.read_text()
 
 
@@ -425,8 +446,8 @@ def test_the_published_run_survives_a_failure(good_run, monkeypatch):
     monkeypatch.setattr(publishing.shutil, "copy", fail)
     with pytest.raises(OSError, match="disk full"):
         publishing.publish(good_run)
-    assert (publishing.ROOT / "results" / "quick" / "old").exists()
-    assert [p.name for p in (publishing.ROOT / "results").iterdir()] == ["quick"]
+    assert (runs.ROOT / "results" / "quick" / "old").exists()
+    assert [p.name for p in (runs.ROOT / "results").iterdir()] == ["quick"]
 
 
 def test_publish_refuses_what_is_missing_or_failed(good_run):

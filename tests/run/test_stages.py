@@ -120,16 +120,17 @@ def test_every_form_of_an_import_is_followed(package, line, package_, found):
 def test_a_worker_with_other_code_than_the_notebook_computes_nothing(package):
     asked = stages.function_code(of_package)
     with pytest.raises(files.StageError, match="this worker runs another version of kdrep"):
-        stages.compute("stage", of_package, {}, None, "the notebook's, newer than the worker's")
+        stages.compute("stage", of_package, {}, 1, None, "the notebook's, newer than the worker's")
     (package / "experiments" / "deep.py").write_text("ANSWER = 2\n")  # under the running worker
     with pytest.raises(files.StageError, match="this worker runs another version of kdrep"):
-        stages.compute("stage", of_package, {}, None, asked)
+        stages.compute("stage", of_package, {}, 1, None, asked)
 
 
-def test_another_torch_is_another_key(monkeypatch):
-    before = stages.stage_key(square, {"number": 3})
+def test_another_torch_or_number_of_threads_is_another_key(monkeypatch):
+    before = stages.stage_key(square, {"number": 3}, 1)
+    assert stages.stage_key(square, {"number": 3}, 2) != before
     monkeypatch.setattr(torch, "__version__", "99.0")
-    assert stages.stage_key(square, {"number": 3}) != before
+    assert stages.stage_key(square, {"number": 3}, 1) != before
 
 
 def test_a_damaged_result_is_named(tmp_path):

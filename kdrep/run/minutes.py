@@ -1,0 +1,90 @@
+"""How long notebooks take: measured on a reference machine, and what that comes to on this one."""
+
+import heapq
+import time
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import torch
+
+from kdrep.learning.training import dtype_name
+from kdrep.run.parallel import cores
+from kdrep.run.stages import THREADS, on_threads
+
+REFERENCE = {"float32": 190.0, "bfloat16": 830.0}  # GFLOP/s of a matrix product on the reference machine's cores
+REFERENCE_CORES = 2
+START = 0.2  # minutes in which a kernel starts, whatever the machine computes
+
+
+class Minutes(NamedTuple):
+    """What a notebook takes on the reference machine in either precision, and the share of it that more cores do not
+    shorten."""
+
+    bfloat16: float
+    float32: float
+    serial: float
+
+
+MINUTES = {
+    "smoke": {
+        "00_distillation": Minutes(0.3, 0.3, 1.0),
+        "01_mnist": Minutes(0.4, 0.4, 1.0),
+        "02_speech": Minutes(0.8, 0.8, 1.0),
+        "03_specialists": Minutes(0.5, 0.5, 1.0),
+        "04_soft_targets": Minutes(0.3, 0.3, 1.0),
+        "05_fitnets": Minutes(0.6, 0.6, 1.0),
+        "06_scorecard": Minutes(0.1, 0.1, 1.0),
+    },
+}
+
+
+def product_speed(precision: torch.dtype, device: str, size: int = 2048) -> float:
+    """GFLOP/s of a square matrix product on as many threads as a stage of its own has, the best of ten."""
+    matrix, best = torch.ones(size, size, dtype=precision, device=device), float("inf")
+    with on_threads(THREADS):
+        for _ in range(10):
+            start = time.perf_counter()
+            (matrix @ matrix)[0, 0].item()
+            best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best / 1e9
+
+
+def slowness(precision: torch.dtype, device: str = "cpu") -> float:
+    """How many times as long a computation takes here as on the reference machine, as a matrix product does."""
+    return REFERENCE[dtype_name(precision)] / product_speed(precision, device)
+
+
+def estimated(notebook: str, profile: str, precision: torch.dtype, slower: float, count: int | None = None) -> float:
+    """Minutes of a notebook on a machine that is so many times slower and has so many cores (this one's by default);
+    NaN where nothing has been measured."""
+    if (known := MINUTES.get(profile, {}).get(notebook)) is None:
+        return float("nan")
+    scale = known.serial + (1 - known.serial) * REFERENCE_CORES / (count or cores())
+    return START + getattr(known, dtype_name(precision)) * slower * scale
+
+
+def of_profile(notebook: str, profile: str, precision: torch.dtype, device: str, slower: float) -> float:
+    """Minutes of a notebook here; on a GPU only smoke's are known, which hardly depend on it."""
+    known = not device.startswith("cuda") or profile == "smoke"
+    return estimated(notebook, profile, precision, slower) if known else float("nan")
+
+
+def scheduled(batches: Iterable[tuple[int, Sequence[float]]], count: int) -> float:
+    """Seconds that a notebook's stages take on so many cores: batches one after another, within one the jobs in their
+    order on as many workers as there are cores for their threads, each as soon as a worker is free."""
+    total = 0.0
+    for threads, seconds in batches:
+        busy = [0.0] * min(max(1, count // threads), max(1, len(seconds)))
+        for job in seconds:
+            heapq.heapreplace(busy, busy[0] + job)
+        total += max(busy)
+    return total
+
+
+def in_words(minutes: float) -> str:
+    """Minutes for people: "unknown", "under a minute", "12 minutes", "3.5 hours"."""
+    if minutes != minutes:
+        return "unknown"
+    if minutes < 1:
+        return "under a minute"
+    return f"{minutes:.0f} minute{'s' * (round(minutes) != 1)}" if minutes < 90 else f"{minutes / 60:.1f} hours"

@@ -1,0 +1,103 @@
+"""What a run is going to do: on which data, in which settings, for how long."""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import torch
+
+from kdrep.data.datasets import Corpus, Dataset
+from kdrep.data.sources import LOADERS
+from kdrep.run import minutes, parallel, runs
+from kdrep.run.profiles import data_of, profile_on
+
+COMPUTED, KEPT, TAKEN = "computed", "kept", "taken over as published"
+GET_DATA = (
+    "To get what is missing: `make data` with a network; or KDREP_DATA=/folder/that/holds/it; or by hand, as "
+    "data/README.md says."
+)
+
+
+class Step(NamedTuple):
+    """One notebook of a run: its data sets, whether all are real, the profile whose settings it takes, what is done
+    with it, and its minutes on this machine."""
+
+    notebook: str
+    data: tuple[str, ...]
+    real: bool
+    profile: str
+    action: str
+    minutes: float
+
+
+def look(names: Iterable[str], data_dir: str | None = None, *, download: bool) -> dict[str, Dataset | Corpus]:
+    """Every data set, or what stands in for it, by name; one that cannot be had does not stop the others. Raises
+    DataError for damaged files."""
+    found = {}
+    for name in dict.fromkeys(names):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found[name] = LOADERS[name](data_dir, download=download)
+        for warning in said:
+            print(f"  {warning.message}", flush=True)
+    return found
+
+
+def make_plan(
+    actions: Mapping[str, str], profile: str, precision: torch.dtype, device: str, real: Mapping[str, bool],
+    slower: float,
+) -> list[Step]:  # fmt: skip
+    """The steps of a run: what is done with each notebook, in which profile, and which data sets are real."""
+    steps = []
+    for notebook, action in actions.items():
+        data = data_of(notebook, profile)
+        genuine = all(real[name] for name in data)
+        settings_of = profile_on(profile, genuine)
+        time = 0.0 if action != COMPUTED else minutes.of_profile(notebook, settings_of, precision, device, slower)
+        steps.append(Step(notebook, data, genuine, settings_of, action, time))
+    return steps
+
+
+def as_lines(steps: list[Step], found: Mapping[str, Dataset | Corpus], head: str) -> list[str]:
+    """The plan for people: what runs on what, then a line a notebook, and the sum."""
+    lines = [head, *data_lines(found), ""]
+    width = max(len(step.notebook) for step in steps)
+    for step in steps:
+        known = ", ".join(name if found[name].real else f"{found[name].name} for {name}" for name in step.data)
+        time = minutes.in_words(step.minutes) if step.action == COMPUTED else "—"
+        lines.append(
+            f"  {step.notebook:{width}}  {step.action}, settings of {step.profile}; {known or 'no data'}; {time}"
+        )
+    total = sum(step.minutes for step in steps)
+    return [*lines, f"  {'all':{width}}  about {minutes.in_words(total)} on this machine, if it does nothing else"]
+
+
+def head_of(profile: str, device: str, precision: str, why: str) -> str:
+    """One line on what the run is made with."""
+    count = parallel.cores()
+    side = min(count, max(1, parallel.room()))
+    hardware = runs.machine(device).get("gpu", runs.cpu_name())
+    jobs = f"{side} job{'s' * (side != 1)} side by side" + " (memory has no room for more)" * (side < count)
+    return f"profile {profile}; {device}: {hardware}, {count} core{'s' * (count != 1)}, {jobs}; {precision} ({why})"
+
+
+def data_lines(found: Mapping[str, Dataset | Corpus]) -> list[str]:
+    """A line for every data set: real, or what stands in for it."""
+    return [
+        f"  {name}: real, {data.origin}" if data.real else f"  {name}: NOT FOUND, {data.name} stands in"
+        for name, data in found.items()
+    ]
+
+
+def afterword(steps: list[Step], found: Mapping[str, Dataset | Corpus]) -> list[str]:
+    """The last lines of a run: what was real, what was not, and how to get it; nothing where all was real."""
+    missing = [name for name, data in found.items() if not data.real]
+    if not missing:
+        return []
+    short = [step.notebook for step in steps if not step.real]
+    real = [name for name, data in found.items() if data.real]
+    return [
+        f"Real data: {', '.join(real) or 'none'}. Not found: {', '.join(missing)}, so that {', '.join(short)} ran on a "
+        "stand-in (with smoke's settings, unless KDREP_STANDIN=full): nothing there is a result.",
+        GET_DATA,
+    ]
