@@ -2,13 +2,14 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+
 PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PROFILE ?= auto
-ARGUMENTS = $(NOTEBOOK) --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(NAME),--name $(NAME)) $(if $(DEVICE),--device $(DEVICE)) $(if $(PRECISION),--precision $(PRECISION))
-ASKED = $(strip $(foreach v,PROFILE NOTEBOOK SEEDS NAME DEVICE PRECISION,$(if $(filter command line,$(origin $(v))),$(v)="$($(v))")))
+ARGUMENTS = $(NOTEBOOK) --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(NAME),--name $(NAME)) $(if $(DEVICE),--device $(DEVICE)) $(if $(PRECISION),--precision $(PRECISION)) $(if $(STANDIN),--stand-in $(STANDIN))
+ASKED = $(strip $(foreach v,PROFILE NOTEBOOK SEEDS NAME DEVICE PRECISION STANDIN,$(if $(filter command line,$(origin $(v))),$(v)="$($(v))")))
 
-.PHONY: help setup reproduce dry test lint lab data doctor scorecard benchmark lock clean
+.PHONY: help setup plan reproduce dry test lint lab data doctor scorecard benchmark lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -23,7 +24,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-reproduce: $(READY) ## execute the notebooks, print the scorecard (PROFILE= NOTEBOOK="00 01" SEEDS= NAME= DEVICE= PRECISION=)
+plan: $(READY) ## get the data, say what `make reproduce` would do and for how long, and do no more
+	$(BIN)/python -m kdrep reproduce $(ARGUMENTS) --plan
+
+reproduce: $(READY) ## execute the notebooks, print the scorecard (PROFILE= NOTEBOOK="00 01" SEEDS= NAME= DEVICE= PRECISION= STANDIN=)
 	KDREP_COMMAND='make reproduce $(ASKED)' $(BIN)/python -m kdrep reproduce $(ARGUMENTS)
 
 dry: $(READY) ## every cell of profile full, its nets at full size, on a little data for a few steps

@@ -78,3 +78,14 @@ def test_line_ends_do_not_make_other_code(tmp_path, monkeypatch):
     assert stages.code_fingerprint([file]) == unix
     file.write_bytes(b"A = 1\nB = 3\n")
     assert stages.code_fingerprint([file]) != unix
+
+
+def test_a_user_without_a_name_is_given_one(tmp_path):
+    """As in a container that is started with a user's number alone: torch asks for the name at its first step."""
+    nameless = "import pwd\ndef gone(uid): raise KeyError(uid)\npwd.getpwuid = gone\n"
+    (tmp_path / "sitecustomize.py").write_text(nameless)
+    names = ("USER", "LOGNAME", "LNAME", "USERNAME")
+    env = {key: value for key, value in os.environ.items() if key not in names} | {"PYTHONPATH": str(tmp_path)}
+    script = "import kdrep, torch._dynamo, getpass; print(getpass.getuser())"
+    run = subprocess.run([sys.executable, "-c", script], env=env, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout == f"user{os.getuid()}\n"

@@ -9,7 +9,7 @@ import torch
 from kdrep.data.datasets import Corpus, Dataset
 from kdrep.data.sources import LOADERS
 from kdrep.run import minutes, parallel, runs
-from kdrep.run.profiles import data_of, profile_on
+from kdrep.run.profiles import data_of, profile_on, settings
 
 COMPUTED, KEPT, TAKEN = "computed", "kept", "taken over as published"
 GET_DATA = (
@@ -44,17 +44,19 @@ def look(names: Iterable[str], data_dir: str | None = None, *, download: bool) -
 
 
 def make_plan(
-    actions: Mapping[str, str], profile: str, precision: torch.dtype, device: str, real: Mapping[str, bool],
-    slower: float,
+    actions: Mapping[str, str], profile: str, seeds: int | None, precision: torch.dtype, device: str,
+    real: Mapping[str, bool], slower: float,
 ) -> list[Step]:  # fmt: skip
-    """The steps of a run: what is done with each notebook, in which profile, and which data sets are real."""
+    """The steps of a run: what is done with each notebook, in which profile, and which data sets are real. With `seeds`
+    of one's own, minutes are in proportion, roughly."""
     steps = []
     for notebook, action in actions.items():
         data = data_of(notebook, profile)
         genuine = all(real[name] for name in data)
-        settings_of = profile_on(profile, genuine)
-        time = 0.0 if action != COMPUTED else minutes.of_profile(notebook, settings_of, precision, device, slower)
-        steps.append(Step(notebook, data, genuine, settings_of, action, time))
+        used = profile_on(profile, genuine)
+        time = minutes.of_profile(notebook, used, precision, device, slower) if action == COMPUTED else 0.0
+        usual = getattr(settings(notebook, used), "seeds", 1)
+        steps.append(Step(notebook, data, genuine, used, action, time * (seeds or usual) / usual))
     return steps
 
 
@@ -64,12 +66,13 @@ def as_lines(steps: list[Step], found: Mapping[str, Dataset | Corpus], head: str
     width = max(len(step.notebook) for step in steps)
     for step in steps:
         known = ", ".join(name if found[name].real else f"{found[name].name} for {name}" for name in step.data)
-        time = minutes.in_words(step.minutes) if step.action == COMPUTED else "—"
+        time = minutes.in_words(step.minutes) if step.action == COMPUTED else "no time"
         lines.append(
             f"  {step.notebook:{width}}  {step.action}, settings of {step.profile}; {known or 'no data'}; {time}"
         )
     total = sum(step.minutes for step in steps)
-    return [*lines, f"  {'all':{width}}  about {minutes.in_words(total)} on this machine, if it does nothing else"]
+    known = "not yet known" if total != total else f"about {minutes.in_words(total)}"
+    return [*lines, f"  {'all':{width}}  {known} on this machine, if it does nothing else"]
 
 
 def head_of(profile: str, device: str, precision: str, why: str) -> str:

@@ -105,7 +105,7 @@ def print_plan(
         kept = not fresh and finished(folder, notebook, parameters, genuine)
         actions[notebook] = plan.TAKEN if notebook in taken else plan.KEPT if kept else plan.COMPUTED
     slower = 1.0 if device == "cuda" else minutes.slowness(precision)
-    steps = plan.make_plan(actions, profile, precision, device, real, slower)
+    steps = plan.make_plan(actions, profile, parameters["seeds"], precision, device, real, slower)
     head = plan.head_of(profile, device, dtype_name(precision), why_precision(precision, device))
     print("\n".join([*plan.as_lines(steps, found, head), *plan_objections(profile), ""]), flush=True)
     return steps
@@ -126,7 +126,7 @@ def execute_all(folder: Path, steps: list[plan.Step], parameters: dict) -> list[
         if step.action != plan.COMPUTED:
             print(f"{head}: {step.action} (--fresh computes it again)", flush=True)
             continue
-        print(f"{head}: settings of {step.profile}, about {minutes.in_words(step.minutes)}", flush=True)
+        print(f"{head}: begun, settings of {step.profile}", flush=True)
         pace = spent / planned if planned > 1 else 1.0  # what has been slower than planned is so in what is left
         later = sum(other.minutes for other in steps[number:])
         start = time.monotonic()
