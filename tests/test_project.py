@@ -18,7 +18,7 @@ from kdrep.run.publishing import PUBLISHED
 ROOT = Path(__file__).resolve().parent.parent
 # From the top.
 FLOORS = (
-    {"__main__"},
+    {"__main__", "__init__"},
     {"run", "experiments"},
     {"learning"},
     {"report", "data", "nets"},
