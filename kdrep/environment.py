@@ -24,5 +24,6 @@ def name_user() -> None:
     torch, which names folders after users, asks for it at its first step."""
     try:
         getpass.getuser()
-    except (KeyError, OSError):
-        os.environ["LOGNAME"] = f"user{os.getuid()}"
+    except (KeyError, OSError, ImportError):
+        if hasattr(os, "getuid"):
+            os.environ["LOGNAME"] = f"user{os.getuid()}"

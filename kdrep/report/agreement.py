@@ -15,9 +15,10 @@ GRAVITY = (DIFFERS, UNCERTAIN, AGREES)
 
 def agreement(needs: Iterable[Need], rows: pd.DataFrame, published: pd.DataFrame) -> str:
     """What a line's needs say of a run beside the published one, the gravest of them; "" where the two have no need in
-    common that both measured. Both tables hold the rows of one claim."""
+    common that both measured on the same data. Both tables hold the rows of one claim."""
     pairs = ((need, row_of(need, rows), row_of(need, published)) for need in needs)
-    found = [compared(need, mine, theirs) for need, mine, theirs in pairs if mine is not None and theirs is not None]
+    both = [pair for pair in pairs if pair[1] is not None and pair[2] is not None]
+    found = [compared(*pair) for pair in both if pair[1]["dataset"] == pair[2]["dataset"]]
     return min(found, key=GRAVITY.index) if found else ""
 
 
@@ -28,8 +29,12 @@ def row_of(need: Need, rows: pd.DataFrame) -> pd.Series | None:
 
 
 def compared(need: Need, mine: pd.Series, theirs: pd.Series) -> str:
-    """Intervals that do not meet differ. Those that meet agree, unless this run's reaches over an end of the need's
+    """What one need says of two rows.
+
+    Intervals that do not meet differ. Those that meet agree, unless this run's reaches over an end of the need's
     range, so that it would agree with the opposite as well. Plain numbers agree that lie on the same side."""
+    if mine[["low", "high"]].isna().any() or theirs[["low", "high"]].isna().any():
+        return UNCERTAIN
     if EXACT in (mine["over"], theirs["over"]):
         sides = [outcome(need, row["value"], row["value"]) for row in (mine, theirs)]
         return AGREES if sides[0] == sides[1] else DIFFERS

@@ -96,7 +96,7 @@ CLAIMS = (
         (),
         _hints_go_deepest("published"),
         variants=(Variant(_MODERN, _hints_go_deepest("modern")),),
-        fixed="MNIST instead of CIFAR-10, a budget of weights; one teacher; what begins within 940 updates in `quick`",
+        fixed="MNIST instead of CIFAR-10, a budget of weights; one teacher; what begins within 940 updates",
     ),
     Claim(
         "F6", "4.2", "05_fitnets",

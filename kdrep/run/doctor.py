@@ -1,7 +1,9 @@
 """What this machine has, what it lacks, what to do about each lack, and how long the profiles take on it."""
 
+import math
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -20,7 +22,8 @@ DISK_NEEDED = {"smoke": 1e8, "quick": 3e9, "thorough": 1e10, "full": 4e10}
 # Through which data go from a notebook to its processes.
 SHARED_NEEDED = {"smoke": 1e8, "quick": 5e8, "thorough": 2e9, "full": 8e9}
 SHARED = Path("/dev/shm")
-LONGEST_SOCKET = 107  # letters in the path of a socket, of which processes have one in the temporary folder
+# Letters in the path of a socket, of which processes have one in the temporary folder; elsewhere they have none.
+LONGEST_SOCKET = {"linux": 107, "darwin": 103}
 SOCKET_NAME = len("/pymp-01234567/listener-01234567")
 
 
@@ -60,16 +63,17 @@ def machine_report() -> list[str]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     facts = runs.machine(device)
     gpu = f", {facts['gpu']}" if "gpu" in facts else ", no GPU"
-    cores, room = parallel.cores(), parallel.room()
+    cores, side = parallel.cores(), parallel.side_by_side(device)
     profile = choose_profile()
     precision, why = native_precision(device)
     lines = ["machine", f"  {facts['system']}, {facts['cpu']}, {cores} cores{gpu}"]
-    lines.append(f"  memory for {room} jobs side by side" + ("" if room >= cores else f", so that {cores - room} rest"))
+    full = "; memory has no room for more" * (side == parallel.room() < cores)
+    lines.append(f"  up to {side} jobs side by side{full}")
     lines.append(f"  profile `auto` is {profile}; training runs in {dtype_name(precision)}: {why}")
     for dtype in dict.fromkeys((torch.float32, precision)):  # what the processor lacks is too slow to be timed
-        speed, theirs = minutes.product_speed(dtype, device), minutes.REFERENCE[dtype_name(dtype)]
-        name = dtype_name(dtype)
-        lines.append(f"  a 2048 matrix product in {name}: {speed:,.0f} GFLOP/s (the reference machine: {theirs:,.0f})")
+        speed, name = minutes.product_speed(dtype, device), dtype_name(dtype)
+        theirs = "" if device == "cuda" else f" (the reference machine: {minutes.REFERENCE[name]:,.0f})"
+        lines.append(f"  a 2048 matrix product in {name}: {speed:,.0f} GFLOP/s{theirs}")
     lines += [f"  {space(*of)}" for of in room_needed(profile)]
     lines.append("packages")
     found = runs.versions()
@@ -102,7 +106,7 @@ def obstacles(profile: str) -> list[str]:
 def check_temporary_folder() -> None:
     """Raise RuntimeError if processes cannot have their sockets in the temporary folder."""
     folder = tempfile.gettempdir()
-    if len(os.fsencode(folder)) + SOCKET_NAME > LONGEST_SOCKET:
+    if len(os.fsencode(folder)) + SOCKET_NAME > LONGEST_SOCKET.get(sys.platform, math.inf):
         raise RuntimeError(
             f"TMPDIR: {folder} is too long a path for the sockets of processes; set it to a shorter one, such as /tmp"
         )

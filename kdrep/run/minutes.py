@@ -8,11 +8,12 @@ from typing import NamedTuple
 import torch
 
 from kdrep.learning.training import dtype_name
-from kdrep.run.parallel import cores
+from kdrep.run.parallel import side_by_side
 from kdrep.run.stages import THREADS, on_threads
 
 REFERENCE = {"float32": 190.0, "bfloat16": 830.0}  # GFLOP/s of a matrix product on the reference machine's cores
 REFERENCE_CORES = 2
+LONGEST = 2.0  # seconds for which a product is timed
 START = 0.2  # minutes in which a kernel starts, whatever the machine computes
 
 
@@ -25,27 +26,52 @@ class Minutes(NamedTuple):
     serial: float
 
 
+# In bfloat16 `thorough` was measured on the reference machine, and `quick` follows from its stages by the work that is
+# left; in float32 notebooks 00, 02 and 04 of `quick` were measured on another machine and scaled by the product, the
+# others by what those came to. The shares that more cores do not shorten come of `scheduled`, on eight cores.
 MINUTES = {
     "smoke": {
-        "00_distillation": Minutes(0.3, 0.3, 1.0),
-        "01_mnist": Minutes(0.4, 0.4, 1.0),
-        "02_speech": Minutes(0.8, 0.8, 1.0),
-        "03_specialists": Minutes(0.5, 0.5, 1.0),
-        "04_soft_targets": Minutes(0.3, 0.3, 1.0),
-        "05_fitnets": Minutes(0.6, 0.6, 1.0),
-        "06_scorecard": Minutes(0.1, 0.1, 1.0),
+        "00_distillation": Minutes(0.1, 0.1, 1.0),
+        "01_mnist": Minutes(0.2, 0.2, 1.0),
+        "02_speech": Minutes(0.4, 0.4, 1.0),
+        "03_specialists": Minutes(0.2, 0.2, 1.0),
+        "04_soft_targets": Minutes(0.1, 0.1, 1.0),
+        "05_fitnets": Minutes(0.4, 0.4, 1.0),
+        "06_scorecard": Minutes(0.0, 0.0, 1.0),
+    },
+    "quick": {
+        "00_distillation": Minutes(3.4, 6.0, 0.75),
+        "01_mnist": Minutes(9.5, 21.0, 0.25),
+        "02_speech": Minutes(9.3, 14.3, 0.05),
+        "03_specialists": Minutes(10.5, 26.0, 0.4),
+        "04_soft_targets": Minutes(5.3, 9.5, 0.4),
+        "05_fitnets": Minutes(9.5, 24.0, 0.2),
+        "06_scorecard": Minutes(0.0, 0.0, 1.0),
+    },
+    "thorough": {
+        "00_distillation": Minutes(4.5, 8.0, 0.75),
+        "01_mnist": Minutes(13.5, 30.0, 0.25),
+        "02_speech": Minutes(28.0, 43.0, 0.05),
+        "03_specialists": Minutes(51.0, 125.0, 0.2),
+        "04_soft_targets": Minutes(18.0, 32.0, 0.2),
+        "05_fitnets": Minutes(120.0, 300.0, 0.1),
+        "06_scorecard": Minutes(0.0, 0.0, 1.0),
     },
 }
 
 
 def product_speed(precision: torch.dtype, device: str, size: int = 2048) -> float:
-    """GFLOP/s of a square matrix product on as many threads as a stage of its own has, the best of ten."""
+    """GFLOP/s of a square matrix product on as many threads as a stage of its own has, the best of ten, or
+    of as many as two seconds allow."""
     matrix, best = torch.ones(size, size, dtype=precision, device=device), float("inf")
+    end = time.perf_counter() + LONGEST
     with on_threads(THREADS):
         for _ in range(10):
             start = time.perf_counter()
             (matrix @ matrix)[0, 0].item()
             best = min(best, time.perf_counter() - start)
+            if time.perf_counter() > end:
+                break
     return 2 * size**3 / best / 1e9
 
 
@@ -55,11 +81,11 @@ def slowness(precision: torch.dtype, device: str = "cpu") -> float:
 
 
 def estimated(notebook: str, profile: str, precision: torch.dtype, slower: float, count: int | None = None) -> float:
-    """Minutes of a notebook on a machine that is so many times slower and has so many cores (this one's by default);
-    NaN where nothing has been measured."""
+    """Minutes of a notebook on a machine that is so many times slower, with so many jobs side by side (as many as here,
+    by default); NaN where nothing has been measured. That one core does half of what two do is in `slower`."""
     if (known := MINUTES.get(profile, {}).get(notebook)) is None:
         return float("nan")
-    scale = known.serial + (1 - known.serial) * REFERENCE_CORES / (count or cores())
+    scale = known.serial + (1 - known.serial) * REFERENCE_CORES / max(REFERENCE_CORES, count or side_by_side("cpu"))
     return START + getattr(known, dtype_name(precision)) * slower * scale
 
 

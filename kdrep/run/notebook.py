@@ -97,16 +97,17 @@ class Run:
         return {key: value for key, value in given.items() if key in wanted} | dict(inputs)
 
     def stages(
-        self, jobs: Mapping[str, dict | partial], function: Callable | None = None, threads: int = 1
-    ) -> dict[str, dict]:
+        self, jobs: Mapping[str, dict | partial], function: Callable | None = None, threads: int = 1,
+        on_gpu: int = parallel.ON_A_GPU,
+    ) -> dict[str, dict]:  # fmt: skip
         """The results of independent stages by their names: of one function, from the inputs of each, or of a partial
-        function each. They run here, as many side by side as there are cores for so many threads each, or on a Dask
-        cluster."""
+        function each. They run here, as many side by side as there are cores for so many threads each (`on_gpu` where
+        they share a GPU), or on a Dask cluster."""
         parts = {name: own if isinstance(own, partial) else partial(function, **own) for name, own in jobs.items()}
         listed = [
             parallel.Job(name, own.func, self.filled(own.func, own.keywords), threads) for name, own in parts.items()
         ]
-        results = parallel.run(self.folder / "stages", listed)
+        results = parallel.run(self.folder / "stages", listed, on_gpu=on_gpu)
         self.count(threads, results)
         return dict(zip(jobs, results, strict=True))
 
@@ -226,20 +227,21 @@ def begin(
 
 
 def choose_precision(folder: Path, device: str) -> torch.dtype:
-    """What $KDREP_PRECISION says, else what the run in this folder began with on this device, else what the device has
-    instructions for, which is noted with the run.
+    """`precision_of` a run, which is noted with it if it begins now. Raises ValueError as that does."""
+    chosen = precision_of(folder, device)
+    if runs.begun_in(folder, device) is None:
+        runs.note_precision(folder, device, dtype_name(chosen))
+    return chosen
 
-    Raises ValueError for what is neither float32 nor bfloat16.
-    """
+
+def precision_of(folder: Path | None, device: str) -> torch.dtype:
+    """What $KDREP_PRECISION says, else what the run in this folder, if there is one, began with on this device, else
+    what the device has instructions for. Raises ValueError for what is neither float32 nor bfloat16."""
     asked = setting("KDREP_PRECISION")
     if asked is not None and asked not in PRECISIONS:
         raise ValueError(f"KDREP_PRECISION: must be one of {', '.join(PRECISIONS)}, not {asked!r}")
-    begun = runs.begun_in(folder, device)
-    known = asked or begun
-    chosen = PRECISIONS[known] if known else native_precision(device)[0]
-    if begun is None:
-        runs.note_precision(folder, device, dtype_name(chosen))
-    return chosen
+    known = asked or (runs.begun_in(folder, device) if folder else None)
+    return PRECISIONS[known] if known else native_precision(device)[0]
 
 
 def why_precision(precision: torch.dtype, device: str) -> str:

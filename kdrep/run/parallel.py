@@ -8,7 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing.context import BaseContext
@@ -30,6 +30,7 @@ except ImportError:  # Windows
 
 WORKER_TIMEOUT = 60  # seconds until a scheduler without workers counts as one that has none
 JOB_MEMORY = 1.5e9  # bytes that a job may need, with the libraries that its process loads
+CONTAINER = Path("/sys/fs/cgroup")
 ON_A_GPU = 6  # jobs that share a GPU: small nets leave most of it idle
 AHEAD = 2  # jobs a worker, of those that a scheduler holds: one that runs and the next
 
@@ -43,35 +44,45 @@ class Job(NamedTuple):
     threads: int = 1
 
 
-def run(folder: Path, jobs: Sequence[Job], scheduler: str | None = None, processes: int | None = None) -> list[dict]:
+def run(
+    folder: Path, jobs: Sequence[Job], scheduler: str | None = None, processes: int | None = None,
+    on_gpu: int = ON_A_GPU,
+) -> list[dict]:  # fmt: skip
     """The results of all jobs, in their order; those that `folder` holds are not computed again.
 
     `scheduler` is the address of a Dask scheduler (tcp://host:port; $KDREP_SCHEDULER by default); without one the
-    jobs run here, in so many `processes` (as `beside` says, by default), with the same bits for any number of them.
+    jobs run here, in so many `processes` (as `beside` says, by default; `on_gpu` of them where they share a GPU), with
+    the same bits for any number of them.
     Every result is kept as soon as it is there. The job of a cluster's worker that is lost goes to another one; a
     process that is lost here is a RuntimeError.
     """
     scheduler = scheduler or setting("KDREP_SCHEDULER")
     paths = [stage_path(folder, *job) for job in jobs]
     missing = {path: job for path, job in zip(paths, jobs, strict=True) if not path.exists()}
-    processes = min(len(missing), processes or beside(jobs))
+    processes = min(len(missing), processes or beside(jobs, on_gpu))
     if scheduler and missing:
         submit(missing, scheduler)
     elif processes > 1:
         run_in_processes(missing, processes)
     else:
-        for done, (path, job) in enumerate(missing.items()):
-            report_batch(done, len(missing))
+        for path, job in missing.items():
+            report_batch(missing)
             keep(path, *job)
+        report_batch(missing)
     return [load(path) for path in paths]
 
 
-def beside(jobs: Sequence[Job]) -> int:
-    """How many of these jobs run side by side on this machine: one for every core that they leave to it, on a GPU a
-    few, and no more than memory has room for."""
+def beside(jobs: Sequence[Job], on_gpu: int = ON_A_GPU) -> int:
+    """How many of these jobs run side by side on this machine."""
     threads = max((job.threads for job in jobs), default=1)
-    on_gpu = any(str(job.inputs.get("device")).startswith("cuda") for job in jobs)
-    return max(1, min(ON_A_GPU if on_gpu else cores() // threads, room()))
+    shared = any(str(job.inputs.get("device")).startswith("cuda") for job in jobs)
+    return side_by_side("cuda" if shared else "cpu", threads, on_gpu)
+
+
+def side_by_side(device: str, threads: int = 1, on_gpu: int = ON_A_GPU) -> int:
+    """How many jobs of so many threads run side by side here: one for every core that they leave to it, on a GPU
+    `on_gpu`, and no more than memory has room for."""
+    return max(1, min(on_gpu if device.startswith("cuda") else cores() // threads, room()))
 
 
 def cores() -> int:
@@ -85,19 +96,22 @@ def room() -> int:
 
 
 def container_memory() -> float:
-    """Bytes that a container's limit leaves; infinite where there is none."""
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    """Bytes that the container's limit (of version 2 of Linux's control groups) leaves, what it may drop of read files
+    included; infinite where there is none."""
     try:
-        most = limit.read_text(encoding="utf-8").strip()
-        return float("inf") if most == "max" else int(most) - int(used.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        most, used, detail = (
+            (CONTAINER / f"memory.{name}").read_text(encoding="utf-8").strip() for name in ("max", "current", "stat")
+        )
+        dropped = dict(line.split() for line in detail.splitlines())["inactive_file"]
+        return float("inf") if most == "max" else int(most) - int(used) + int(dropped)
+    except (OSError, ValueError, KeyError):
         return float("inf")
 
 
-def report_batch(done: int, count: int) -> None:
+def report_batch(jobs: Mapping[Path, Job]) -> None:
     """Say how many jobs of a batch are done, where there is more than one."""
-    if count > 1:
-        report("jobs", done, count)
+    if len(jobs) > 1:
+        report("jobs", sum(path.exists() for path in jobs), len(jobs))
 
 
 def run_in_processes(jobs: Mapping[Path, Job], processes: int) -> None:
@@ -106,13 +120,19 @@ def run_in_processes(jobs: Mapping[Path, Job], processes: int) -> None:
     allow_open_files()
     with ProcessPoolExecutor(processes, prepared(jobs.values()), start_process) as pool:
         try:
-            for _ in pool.map(run_job, jobs, jobs.values(), codes_of(jobs)):
-                report_batch(sum(path.exists() for path in jobs), len(jobs))
+            report_batch(jobs)
+            given = zip(jobs.items(), codes_of(jobs), strict=True)
+            futures = [pool.submit(run_job, path, job, code) for (path, job), code in given]
+            for future in as_completed(futures):
+                future.result()  # raises what went wrong
+                report_batch(jobs)
         except BrokenProcessPool as error:
             raise RuntimeError(
                 "a training process was killed, perhaps because memory ran out, or shared memory, through which the "
                 "data go to it (in a container: --shm-size=8g); finished stages are kept, the same command goes on"
             ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def allow_open_files() -> None:
@@ -180,13 +200,14 @@ def await_worker(client, scheduler: str) -> None:
     try:
         client.wait_for_workers(1, timeout=WORKER_TIMEOUT)
     except TimeoutError as error:
-        raise OSError(f"scheduler: {scheduler} has no worker; start `dask worker {scheduler}`") from error
+        start = f"dask worker {scheduler} --nworkers -1 --nthreads 1"
+        raise OSError(f"scheduler: {scheduler} has no worker; start `{start}`") from error
 
 
 def submit(jobs: Mapping[Path, Job], scheduler: str) -> None:
     """Compute jobs on a cluster, and keep their results."""
     with connect(scheduler) as client:
-        from distributed import as_completed
+        from distributed import as_completed as as_they_end
 
         await_worker(client, scheduler)
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
@@ -208,11 +229,12 @@ def submit(jobs: Mapping[Path, Job], scheduler: str) -> None:
             # Every job carries its own data: what is scattered once is lost with the worker that holds it.
             warnings.filterwarnings("ignore", "Sending large graph")
             # The scheduler holds the data of a few jobs at a time: one that is done makes room for the next.
-            running = as_completed(submit_some(AHEAD * max(1, len(workers))))
+            running = as_they_end(submit_some(AHEAD * max(1, len(workers))))
             for future in running:
                 path = futures.pop(future)
                 if future.status == "finished":
                     save(future.result(), path)
+                    report_batch(jobs)
                 else:
                     failed.append(future)
                 running.update(submit_some(1))

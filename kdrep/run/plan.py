@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import torch
 
-from kdrep.data.datasets import Corpus, Dataset
 from kdrep.data.sources import LOADERS
 from kdrep.run import minutes, parallel, runs
 from kdrep.run.profiles import data_of, profile_on, settings
@@ -30,14 +29,23 @@ class Step(NamedTuple):
     minutes: float
 
 
-def look(names: Iterable[str], data_dir: str | None = None, *, download: bool) -> dict[str, Dataset | Corpus]:
+class Source(NamedTuple):
+    """What was found of a data set: its own name or a stand-in's, whether it is real, and where it comes from."""
+
+    name: str
+    real: bool
+    origin: str
+
+
+def look(names: Iterable[str], data_dir: str | None = None, *, download: bool) -> dict[str, Source]:
     """Every data set, or what stands in for it, by name; one that cannot be had does not stop the others. Raises
     DataError for damaged files."""
     found = {}
     for name in dict.fromkeys(names):
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            found[name] = LOADERS[name](data_dir, download=download)
+            data = LOADERS[name](data_dir, download=download)
+        found[name] = Source(data.name, data.real, data.origin)
         for warning in said:
             print(f"  {warning.message}", flush=True)
     return found
@@ -60,7 +68,7 @@ def make_plan(
     return steps
 
 
-def as_lines(steps: list[Step], found: Mapping[str, Dataset | Corpus], head: str) -> list[str]:
+def as_lines(steps: list[Step], found: Mapping[str, Source], head: str) -> list[str]:
     """The plan for people: what runs on what, then a line a notebook, and the sum."""
     lines = [head, *data_lines(found), ""]
     width = max(len(step.notebook) for step in steps)
@@ -77,14 +85,14 @@ def as_lines(steps: list[Step], found: Mapping[str, Dataset | Corpus], head: str
 
 def head_of(profile: str, device: str, precision: str, why: str) -> str:
     """One line on what the run is made with."""
-    count = parallel.cores()
-    side = min(count, max(1, parallel.room()))
+    count, side = parallel.cores(), parallel.side_by_side(device)
     hardware = runs.machine(device).get("gpu", runs.cpu_name())
-    jobs = f"{side} job{'s' * (side != 1)} side by side" + " (memory has no room for more)" * (side < count)
+    full = " (memory has no room for more)" * (side == parallel.room() < count)
+    jobs = f"up to {side} job{'s' * (side != 1)} side by side{full}"
     return f"profile {profile}; {device}: {hardware}, {count} core{'s' * (count != 1)}, {jobs}; {precision} ({why})"
 
 
-def data_lines(found: Mapping[str, Dataset | Corpus]) -> list[str]:
+def data_lines(found: Mapping[str, Source]) -> list[str]:
     """A line for every data set: real, or what stands in for it."""
     return [
         f"  {name}: real, {data.origin}" if data.real else f"  {name}: NOT FOUND, {data.name} stands in"
@@ -92,15 +100,16 @@ def data_lines(found: Mapping[str, Dataset | Corpus]) -> list[str]:
     ]
 
 
-def afterword(steps: list[Step], found: Mapping[str, Dataset | Corpus]) -> list[str]:
+def afterword(steps: list[Step], found: Mapping[str, Source]) -> list[str]:
     """The last lines of a run: what was real, what was not, and how to get it; nothing where all was real."""
     missing = [name for name, data in found.items() if not data.real]
     if not missing:
         return []
-    short = [step.notebook for step in steps if not step.real]
+    short = [step.notebook for step in steps if not step.real and step.action == COMPUTED]
     real = [name for name, data in found.items() if data.real]
     return [
-        f"Real data: {', '.join(real) or 'none'}. Not found: {', '.join(missing)}, so that {', '.join(short)} ran on a "
-        "stand-in (with smoke's settings, unless KDREP_STANDIN=full): nothing there is a result.",
+        f"Real data: {', '.join(real) or 'none'}. Not found: {', '.join(missing)}."
+        + f" On stand-ins, where nothing is a result, ran {', '.join(short)} (with smoke's settings, unless "
+        "KDREP_STANDIN=full)." * bool(short),
         GET_DATA,
     ]

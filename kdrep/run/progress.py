@@ -82,7 +82,7 @@ def doing(state: Mapping[str, tuple[str, int, int]]) -> str:
     if trained:
         name, done, total = trained[-1]
         more = f" and {len(trained) - 1} more" if len(trained) > 1 else ""
-        parts.append(f"{name}, epoch {done} of {total}{more}")
+        parts.append(name + f", epoch {done} of {total}" * (total > 1) + more)
     return "; ".join(parts) or "computing"
 
 

@@ -75,15 +75,19 @@ def copy_notebook(folder: Path, target: Path, notebook: str, fact: dict) -> None
         shutil.copy(folder / "parts" / f"{notebook}.{suffix}", target / "parts" / f"{notebook}.{suffix}")
 
 
-def take_published(folder: Path, profile: str) -> list[str]:
-    """Begin a run with the published notebooks of its profile that it lacks and whose code is still the same, the
-    scorecard aside; which they are."""
-    published = runs.published_folder(profile)
-    facts, own = (runs.read_parts(place)[1] for place in (published, folder))
+def to_take(folder: Path, profile: str) -> list[str]:
+    """The published notebooks of a run's profile that it lacks and whose code is still the same, the scorecard
+    aside."""
+    facts, own = (runs.read_facts(place) for place in (runs.published_folder(profile), folder))
     lacking = [name for name in facts if name not in own and name != SCORECARD]
-    taken = [name for name in lacking if facts[name]["code"] == notebook_code(name)]
+    return [name for name in lacking if facts[name]["code"] == notebook_code(name)]
+
+
+def take_published(folder: Path, profile: str) -> list[str]:
+    """Begin a run with what is `to_take` of the published one; which notebooks these are."""
+    published, taken = runs.published_folder(profile), to_take(folder, profile)
     for name in taken:
-        copy_notebook(published, folder, name, facts[name])
+        copy_notebook(published, folder, name, runs.read_facts(published)[name])
     if taken:
         runs.compile_run(folder)
     return taken

@@ -18,7 +18,7 @@ from kdrep.learning.training import dtype_name
 from kdrep.report.agreement import agreement_tally
 from kdrep.report.scorecard import as_table, for_terminal, scorecard, tally
 from kdrep.run import doctor, minutes, parallel, plan, progress, publishing, runs
-from kdrep.run.notebook import PRECISIONS, choose_precision, why_precision
+from kdrep.run.notebook import PRECISIONS, precision_of, why_precision
 from kdrep.run.outdated import NOTEBOOKS, notebook_code, warn_of_outdated
 from kdrep.run.profiles import SETTINGS, choose_device, choose_profile, data_of, profile_on, settings
 
@@ -51,25 +51,27 @@ def reproduce(
     parameters = {"profile": profile, "seeds": seeds, "device": choose_device(device)}
     folder = runs.run_folder(runs.named_folder(name) if name else None, profile)
     check(notebooks, profile, seeds, folder, parameters["device"], fresh)
+    prepare_environment(folder)
+    found = look(notebooks, profile)
+    if only_plan:
+        print_plan(folder, notebooks, parameters, found, publishing.to_take(folder, profile) * keep_published, fresh)
+        return 0
     with runs.alone(folder):
-        return reproduce_in(folder, notebooks, parameters, fresh, keep_published, only_plan)
+        return reproduce_in(folder, notebooks, parameters, found, fresh, keep_published)
 
 
 def reproduce_in(
-    folder: Path, notebooks: list[str], parameters: dict, fresh: bool, keep_published: bool, only_plan: bool
-) -> int:
-    """`reproduce` into one folder, after all that was asked for has been checked."""
-    profile = parameters["profile"]
-    prepare_environment(folder)
-    found = plan.look(every_set(notebooks, profile), download=True)
-    if fresh and not only_plan:
+    folder: Path, notebooks: list[str], parameters: dict, found: dict[str, plan.Source], fresh: bool,
+    keep_published: bool,
+) -> int:  # fmt: skip
+    """`reproduce` into one folder, after all that was asked for has been checked and all data have been looked for."""
+    profile, taken = parameters["profile"], []
+    if fresh:
         runs.clear(folder)
-    taken = publishing.take_published(folder, profile) if keep_published and not only_plan else []
     if keep_published:
+        taken = publishing.take_published(folder, profile)
         check_precision(folder, parameters["device"])
     steps = print_plan(folder, notebooks, parameters, found, taken, fresh)
-    if only_plan:
-        return 0
     failures = execute_all(folder, steps, parameters)
     print_scorecard(folder, profile, notebooks)
     print(f"\nEverything is in {runs.shown(folder)}: executed notebooks, figures, rows.csv, scorecard.csv, run.json.")
@@ -87,24 +89,28 @@ def prepare_environment(folder: Path) -> None:
     os.environ.setdefault("KDREP_COMMAND", "python -m kdrep " + " ".join(sys.argv[1:]))
 
 
-def every_set(notebooks: list[str], profile: str) -> list[str]:
-    """The data sets of some notebooks."""
-    return [name for notebook in notebooks for name in data_of(notebook, profile)]
+def look(notebooks: list[str], profile: str) -> dict[str, plan.Source]:
+    """Every data set of some notebooks, and what smoke's settings need of those that will take them."""
+    found = plan.look((name for notebook in notebooks for name in data_of(notebook, profile)), download=True)
+    lacking = [n for n in notebooks if not all(found[name].real for name in data_of(n, profile))]
+    more = [name for n in lacking for name in data_of(n, profile_on(profile, real=False)) if name not in found]
+    return found | plan.look(more, download=True)
 
 
 def print_plan(
-    folder: Path, notebooks: list[str], parameters: dict, found: dict, taken: list[str], fresh: bool
+    folder: Path, notebooks: list[str], parameters: dict, found: dict[str, plan.Source], taken: list[str], fresh: bool
 ) -> list[plan.Step]:
     """Say what is going to be done, for how long, and what speaks against publishing it; the steps."""
     profile, device = parameters["profile"], parameters["device"]
-    precision = choose_precision(folder, device)
+    precision = precision_of(None if fresh else folder, device)
     real = {name: data.real for name, data in found.items()}
     actions = {}
     for notebook in notebooks:
         genuine = all(real[name] for name in data_of(notebook, profile))
         kept = not fresh and finished(folder, notebook, parameters, genuine)
         actions[notebook] = plan.TAKEN if notebook in taken else plan.KEPT if kept else plan.COMPUTED
-    slower = 1.0 if device == "cuda" else minutes.slowness(precision)
+    computed = plan.COMPUTED in actions.values() and device != "cuda"
+    slower = minutes.slowness(precision) if computed else 1.0
     steps = plan.make_plan(actions, profile, parameters["seeds"], precision, device, real, slower)
     head = plan.head_of(profile, device, dtype_name(precision), why_precision(precision, device))
     print("\n".join([*plan.as_lines(steps, found, head), *plan_objections(profile), ""]), flush=True)
@@ -127,13 +133,14 @@ def execute_all(folder: Path, steps: list[plan.Step], parameters: dict) -> list[
             print(f"{head}: {step.action} (--fresh computes it again)", flush=True)
             continue
         print(f"{head}: begun, settings of {step.profile}", flush=True)
-        pace = spent / planned if planned > 1 else 1.0  # what has been slower than planned is so in what is left
+        pace = max(1.0, spent / planned) if planned else 1.0  # what was slower than planned is so in what is left
         later = sum(other.minutes for other in steps[number:])
         start = time.monotonic()
         with progress.shown(head, progress.Expected(pace * step.minutes, pace * later)):
             problem = execute(step.notebook, folder / "notebooks" / f"{step.notebook}.ipynb", parameters)
         took = (time.monotonic() - start) / 60
-        spent, planned = spent + took, planned + step.minutes
+        if not problem and step.minutes == step.minutes:
+            spent, planned = spent + took, planned + step.minutes
         print(f"{head}: {problem or 'done'} ({took:.1f} min)", flush=True)
         failures += [f"{step.notebook}: {problem}"] if problem else []
     return failures
@@ -162,8 +169,8 @@ def check_precision(folder: Path, device: str, fresh: bool = False) -> None:
 
 def finished(folder: Path, notebook: str, parameters: dict, real: bool) -> bool:
     """Whether the run holds this notebook, executed without failure, with these parameters and today's code, and the
-    rows and figures of that execution. It does not count where the tree was dirty and is clean now, nor where data that
-    are `real` now were stood in for, and took the settings of another profile or the data's place."""
+    rows and figures of that execution. It does not count where the tree was dirty and is clean now, nor where something
+    stood in for data that are `real` now; what was measured on real data stays, whether they are still there or not."""
     executed = folder / "notebooks" / f"{notebook}.ipynb"
     if notebook == publishing.SCORECARD or not executed.exists() or publishing.has_failed(executed):
         return False
@@ -182,10 +189,10 @@ def finished(folder: Path, notebook: str, parameters: dict, real: bool) -> bool:
         return False
     if fact["dirty"] and not runs.git_state()[1]:
         return False
-    profile = profile_on(parameters["profile"], real)
-    if fact["profile"] != profile:
-        return False
-    return profile == "smoke" or all(data["real"] for data in fact["datasets"].values()) == real
+    asked = parameters["profile"]
+    if asked == "smoke" or (fact["profile"] == asked and all(data["real"] for data in fact["datasets"].values())):
+        return fact["profile"] == asked
+    return not real and fact["profile"] == profile_on(asked, real)
 
 
 def execute(notebook: str, target: Path, parameters: dict) -> str | None:
@@ -216,6 +223,7 @@ def kernels_like_this():
         "MPLBACKEND": INLINE,
         "PYTHONUTF8": "1",
         "KDREP_RUNNER": runs.identity(),
+        "KDREP_OFFLINE": "1",  # what could be downloaded has been
     }
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
@@ -240,8 +248,8 @@ def last_begun(executed: Path) -> str:
 
 
 def print_scorecard(folder: Path, profile: str, notebooks: list[str]) -> None:
-    """The scorecard of a run on the terminal, beside what is published of its profile: the claims of the notebooks that
-    were asked for, or of all of them with the scorecard's own."""
+    """The scorecard of a run on the terminal, beside the published one of `runs.reference_profile`: the claims of the
+    notebooks that were asked for, or of all of them with the scorecard's own."""
     rows, theirs = runs.read_parts(folder)[0], runs.reference_rows(profile)
     card, published = scorecard(rows, theirs), scorecard(theirs)
     if publishing.SCORECARD not in notebooks:

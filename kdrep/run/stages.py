@@ -7,6 +7,7 @@ import functools
 import hashlib
 import inspect
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import resolve_name
@@ -16,6 +17,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from kdrep.files import ROOT, StageError, load, save
+from kdrep.learning.progress import report
 
 PACKAGE = ROOT / "kdrep"
 AT_START = {path: path.read_bytes() for path in PACKAGE.rglob("*.py") if path.is_file()}  # what this process runs
@@ -24,6 +26,7 @@ OWN_FILES = ("run/stages.py", "files.py", "learning/progress.py")
 # Threads of whatever has the machine for itself, on every machine: with another number sums are taken in another order,
 # and their last bits are others.
 THREADS = 2
+ONE_AT_A_TIME = threading.RLock()
 
 
 def run_stage(folder: Path, name: str, function: Callable, *, threads: int = THREADS, **inputs) -> dict:
@@ -64,17 +67,20 @@ def compute(
     extra = {"checkpoint": checkpoint, "label": name}
     wanted = inspect.signature(function).parameters
     start = time.perf_counter()
+    report(name, 0, 1)
     with on_threads(threads):
         result = function(**inputs, **{k: v for k, v in extra.items() if k in wanted})
     wall = time.perf_counter() - start
+    report(name, 1, 1)
     return {"seconds": wall, **result, "wall": wall}
 
 
 @contextlib.contextmanager
 def on_threads(count: int) -> Iterator[None]:
-    """Within it, torch and the libraries under numpy take so many threads."""
+    """Within it, torch and the libraries under numpy take so many threads; one job of a process at a time, for these
+    numbers are the whole process's."""
     before = torch.get_num_threads()
-    with threadpool_limits(count):
+    with ONE_AT_A_TIME, threadpool_limits(count):
         torch.set_num_threads(count)
         try:
             yield
@@ -145,12 +151,12 @@ def files_of(function: Callable) -> tuple[list[Path], str]:
 
 
 def code_fingerprint(files: list[Path], extra: str = "", without: Sequence[str] = ()) -> str:
-    """SHA-256 over some files of kdrep, all files of kdrep that these import but those named, and `extra`."""
+    """SHA-256 over some files of kdrep, all files of kdrep that these import but those named and what is imported
+    through those alone, and `extra`."""
     digest = hashlib.sha256(extra.encode())
-    for path in dependencies(files):
-        if inside(path) not in without:
-            # A clone with another system's line ends is the same code.
-            digest.update(inside(path).encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n"))
+    for path in dependencies(files, without):
+        # A clone with another system's line ends is the same code.
+        digest.update(inside(path).encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()
 
 
@@ -159,12 +165,12 @@ def inside(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
-def dependencies(files: list[Path]) -> list[Path]:
-    """The files and, transitively, the files of kdrep that they import, sorted by name."""
+def dependencies(files: list[Path], without: Sequence[str] = ()) -> list[Path]:
+    """The files and, transitively, the files of kdrep that they import, sorted by name; `without` are not followed."""
     found, queue = set(), list(files)
     while queue:
         path = queue.pop()
-        if path not in found:
+        if path not in found and inside(path) not in without:
             found.add(path)
             folder = path.parent.relative_to(PACKAGE).parts
             queue += imports_of(path.read_text(encoding="utf-8"), ".".join(("kdrep", *folder)))

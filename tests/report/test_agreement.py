@@ -55,6 +55,11 @@ def test_the_gravest_need_speaks_for_the_line():
     assert agreement([AHEAD, FEW], rows(few=(65, 72)), rows(ahead=(20, 60))) == ""
 
 
+def test_rows_of_other_data_say_nothing():
+    other = rows(ahead=(60, 80)).assign(dataset="another")
+    assert agreement([AHEAD], rows(ahead=(20, 60)), other) == ""
+
+
 def made(claim, arm, quantity, low, high):
     """One row."""
     return make_row(claim, arm, quantity, Interval((low + high) / 2, low, high, 3), "errors", over="seeds", **REST)

@@ -31,6 +31,21 @@ sys.exit(__main__.main())
 """
 
 
+BETWEEN = """
+import os, pathlib, sys, time
+from kdrep import __main__
+sys.argv[1:] = ["reproduce", "01", "--profile", "smoke", "--device", "cpu"]
+
+def between(options):
+    pathlib.Path({mark!r}).write_text(str(os.getpid()))
+    time.sleep(600)
+
+__main__.reproduce_all = between
+sys.exit(__main__.main())
+"""
+SAID = ["interrupted; what is finished is kept, and the same command goes on where this one stopped"]
+
+
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="signals cannot be waited for here")
 def test_an_interrupted_notebook_ends_with_one_line(tmp_path):
     mark, target = tmp_path / "kernel.pid", tmp_path / "run" / "01_mnist.ipynb"
@@ -44,7 +59,16 @@ def test_an_interrupted_notebook_ends_with_one_line(tmp_path):
     running.send_signal(signal.SIGINT)
     said = running.communicate(timeout=60)[1].decode()
     assert running.returncode == 130
-    assert said.strip().splitlines() == [
-        "interrupted; what is finished is kept, and the same command goes on where this one stopped"
-    ]
+    assert said.strip().splitlines() == SAID
     wait_until(lambda: not is_alive(int(mark.read_text())))
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="signals cannot be waited for here")
+def test_an_interruption_between_two_notebooks_is_the_same(tmp_path):
+    mark = tmp_path / "command.pid"
+    script = BETWEEN.format(mark=str(mark))
+    running = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, cwd=ROOT)
+    wait_until(lambda: mark.exists() and mark.read_text())
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=60)[1].decode()
+    assert (running.returncode, said.strip().splitlines()) == (130, SAID)

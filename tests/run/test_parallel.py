@@ -111,6 +111,26 @@ def test_as_many_jobs_as_cores_and_memory_allow(monkeypatch, cores, room, thread
     assert parallel.beside([parallel.Job("job", job, {"device": device}, threads)] * 20) == count
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_how_many_jobs_are_done_is_reported_to_the_last(tmp_path, monkeypatch, processes):
+    told = tmp_path / "progress"
+    monkeypatch.setenv("KDREP_PROGRESS", str(told))
+    parallel.run(tmp_path / "stages", jobs(tmp_path / "marker", 0.0), processes=processes)
+    batch = [line.split("\t")[2:] for line in told.read_text().splitlines() if "\tjobs\t" in line]
+    assert batch[0] == ["0", "4"]
+    assert batch[-1] == ["4", "4"]
+
+
+def test_what_a_container_has_read_is_no_lack_of_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(parallel, "CONTAINER", tmp_path)
+    assert parallel.container_memory() == float("inf")
+    for name, content in (("max", "8000\n"), ("current", "7000\n"), ("stat", "anon 1500\ninactive_file 5000\n")):
+        (tmp_path / f"memory.{name}").write_text(content)
+    assert parallel.container_memory() == 6000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert parallel.container_memory() == float("inf")
+
+
 def test_memory_is_the_machines_or_the_containers(monkeypatch):
     monkeypatch.setattr(parallel.psutil, "virtual_memory", lambda: SimpleNamespace(available=10 * parallel.JOB_MEMORY))
     monkeypatch.setattr(parallel, "container_memory", lambda: float("inf"))

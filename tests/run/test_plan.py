@@ -21,7 +21,7 @@ def known(monkeypatch):
     """Minutes of every notebook in two profiles."""
     made = {"smoke": Minutes(1.0, 2.0, 1.0), "quick": Minutes(10.0, 30.0, 0.0)}
     monkeypatch.setattr(minutes, "MINUTES", {p: dict.fromkeys(SETTINGS, m) for p, m in made.items()})
-    monkeypatch.setattr(minutes, "cores", lambda: 4)
+    monkeypatch.setattr(minutes, "side_by_side", lambda device: 4)
     monkeypatch.delenv("KDREP_STANDIN", raising=False)
 
 
@@ -60,7 +60,10 @@ def test_the_plan_says_what_runs_on_what_for_how_long(known):
 def test_the_last_lines_say_what_was_real_and_how_to_get_the_rest(known):
     found = {"mnist": as_real(embedded_digits()), "cifar100": as_real(textures(10)), "digits": embedded_digits()}
     said = " ".join(plan.afterword(steps(), found))
-    assert "Real data: mnist, cifar100. Not found: digits, so that 04_soft_targets ran on a stand-in" in said
+    assert said.startswith(
+        "Real data: mnist, cifar100. Not found: digits. On stand-ins, where nothing is a result, ran"
+    )
+    assert "ran 04_soft_targets (with" in said
     assert all(way in said for way in ("`make data`", "KDREP_DATA", "data/README.md"))
     assert plan.afterword(steps(), {"mnist": as_real(embedded_digits())}) == []
 

@@ -17,6 +17,7 @@ def told(*reports):
 
 def test_what_is_trained_and_how_many_jobs_are_done_is_said():
     assert doing({}) == "computing"
+    assert doing(told("7\talignment, theo\t0\t1")) == "alignment, theo"
     assert doing(told("7\tteacher, seed 0\t3\t40")) == "teacher, seed 0, epoch 3 of 40"
     both = told("7\tjobs\t2\t9", "8\tstudent, seed 1\t1\t30", "9\tstudent, seed 2\t4\t30")
     assert doing(both) == "2 of 9 jobs done; student, seed 2, epoch 4 of 30 and 1 more"

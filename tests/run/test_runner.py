@@ -130,6 +130,7 @@ def test_what_is_wrong_is_said_before_anything_is_executed(house, monkeypatch, v
         ("quick", "full", False, "quick", False, True),
         ("quick", "full", False, "quick", True, False),
         ("quick", "", True, "quick", True, True),
+        ("quick", "", True, "quick", False, True),  # what was measured on real data stays
     ],
 )
 def test_what_was_measured_on_a_stand_in_is_tried_again_when_there_are_data(

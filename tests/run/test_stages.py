@@ -98,6 +98,22 @@ def test_a_change_of_a_deep_file_outdates_what_depends_on_it_and_nothing_else(pa
     assert (stages.function_code(of_package) != before) == (changed in DEPENDS_ON)
 
 
+def test_what_only_keeps_results_outdates_nothing_nor_does_what_it_imports(package, monkeypatch):
+    upper = package / "experiments" / "speech" / "upper.py"
+    upper.write_text(upper.read_text() + "from kdrep import keeper\n")
+    (package / "keeper.py").write_text("from kdrep import beneath\n")
+    (package / "beneath.py").write_text("ANSWER = 1\n")
+    monkeypatch.setattr(stages, "AT_START", at_start(package))
+    strict = stages.function_code(of_package)
+    monkeypatch.setattr(stages, "OWN_FILES", ("keeper.py",))
+    before = stages.function_code(of_package)
+    assert before != strict
+    (package / "keeper.py").write_text("from kdrep import beneath  # otherwise\n")
+    (package / "beneath.py").write_text("ANSWER = 2\n")
+    monkeypatch.setattr(stages, "AT_START", at_start(package))
+    assert stages.function_code(of_package) == before
+
+
 @pytest.mark.parametrize(
     ("line", "package_", "found"),
     [
