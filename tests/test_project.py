@@ -9,9 +9,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 
 from kdrep.report import verdicts
-from kdrep.run import publishing, runs, stages
+from kdrep.run import minutes, publishing, runs, stages
 from kdrep.run.profiles import SETTINGS
 from kdrep.run.publishing import PUBLISHED
 
@@ -131,6 +132,14 @@ def test_readme_table_is_the_published_scorecard(profile):
     readme = (ROOT / "README.md").read_text()
     assert f"<!-- scorecard: {profile} -->" in readme
     assert publishing.with_table(readme, profile) == readme
+
+
+@pytest.mark.parametrize("profile", ["smoke", "quick", "thorough"])
+def test_readme_says_the_minutes_that_the_plan_says(profile):
+    (line,) = re.findall(rf"^\| `{profile}` \| [^|]+ \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    cases = [(torch.bfloat16, 2), (torch.bfloat16, 8), (torch.float32, 2)]
+    totals = [sum(minutes.estimated(n, profile, p, 1.0, cores) for n in SETTINGS) for p, cores in cases]
+    assert line.split(" | ") == [minutes.in_words(total) for total in totals]
 
 
 def test_readme_says_what_verdicts_mean():

@@ -41,11 +41,11 @@ MINUTES = {
     },
     "quick": {
         "00_distillation": Minutes(3.4, 6.0, 0.75),
-        "01_mnist": Minutes(9.5, 21.0, 0.25),
-        "02_speech": Minutes(9.3, 14.3, 0.05),
-        "03_specialists": Minutes(10.5, 26.0, 0.4),
+        "01_mnist": Minutes(9.1, 20.0, 0.25),
+        "02_speech": Minutes(7.6, 11.7, 0.05),
+        "03_specialists": Minutes(10.0, 25.0, 0.4),
         "04_soft_targets": Minutes(5.3, 9.5, 0.4),
-        "05_fitnets": Minutes(9.5, 24.0, 0.2),
+        "05_fitnets": Minutes(9.3, 27.0, 0.2),
         "06_scorecard": Minutes(0.0, 0.0, 1.0),
     },
     "thorough": {

@@ -27,7 +27,7 @@ TEACHER = dict(
     epochs=By(2, 40, 50, 200), batch_size=512, learning_rate=2e-3, max_norm=3.0, dropout=(0.1, 0.3, 0.3), jitter=2
 )
 BASELINE = dict(epochs=By(1, 15, 15, 40), batch_size=256, learning_rate=0.2, optimizer="sgd")
-STUDENT = dict(epochs=By(2, 30, 40, 120), batch_size=512, learning_rate=2e-3)
+STUDENT = dict(epochs=By(2, 25, 40, 120), batch_size=512, learning_rate=2e-3)
 
 TEMPERATURES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 9.0, 20.0, 50.0)
 
@@ -89,7 +89,7 @@ SETTINGS = {
         members=By(2, 5, 10, 10),
         member=dict(epochs=By(1, 4, 4, 4), batch_size=512, learning_rate=By(2e-3, 2e-3, 2e-3, 3e-4)),
         copies=By(1, 1, 3, 3),
-        student=dict(epochs=By(1, 4, 4, 4), batch_size=512, learning_rate=By(2e-3, 2e-3, 2e-3, 3e-4)),
+        student=dict(epochs=By(1, 3, 4, 4), batch_size=512, learning_rate=By(2e-3, 2e-3, 2e-3, 3e-4)),
         temperatures=By((1.0, 2.0), (2.0, 5.0), (1.0, 2.0, 5.0, 10.0), (1.0, 2.0, 5.0, 10.0)),
     ),
     "03_specialists": dict(
@@ -99,7 +99,7 @@ SETTINGS = {
         gain_seeds=By(2, 1, 5, 5),
         shape=dict(widths=By((4, 6, 8), (16, 16, 32, 48), (16, 16, 32, 48), (16, 16, 32, 48)), pool=False),
         generalist=dict(epochs=By(2, 30, 40, 100), learning_rate=0.8, weight_decay=1e-4, **RESIDUAL),
-        count=By(3, 8, 10, 40),
+        count=By(3, 7, 10, 40),
         size=20,
         specialist=dict(epochs=By(2, 3, 5, 8), learning_rate=0.1, weight_decay=1e-4, **RESIDUAL),
         epoch_size=By(256, 40_960, 40_960, 40_960),
