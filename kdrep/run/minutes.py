@@ -89,10 +89,12 @@ def estimated(notebook: str, profile: str, precision: torch.dtype, slower: float
     return START + getattr(known, dtype_name(precision)) * slower * scale
 
 
-def of_profile(notebook: str, profile: str, precision: torch.dtype, device: str, slower: float) -> float:
-    """Minutes of a notebook here; on a GPU only smoke's are known, which hardly depend on it."""
+def of_profile(
+    notebook: str, profile: str, precision: torch.dtype, device: str, slower: float, count: int | None = None
+) -> float:
+    """`estimated` minutes of a notebook; on a GPU only smoke's are known, which hardly depend on it."""
     known = not device.startswith("cuda") or profile == "smoke"
-    return estimated(notebook, profile, precision, slower) if known else float("nan")
+    return estimated(notebook, profile, precision, slower, count) if known else float("nan")
 
 
 def scheduled(batches: Iterable[tuple[int, Sequence[float]]], count: int) -> float:

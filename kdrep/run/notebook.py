@@ -26,7 +26,7 @@ from kdrep.report.rows import COLUMNS, NO_DATA, make_row, number, with_interval
 from kdrep.report.scorecard import as_table, label, lines_of, scorecard
 from kdrep.report.statistics import Interval
 from kdrep.report.verdicts import BETWEEN
-from kdrep.run import parallel, runs
+from kdrep.run import minutes, parallel, runs
 from kdrep.run.outdated import notebook_code
 from kdrep.run.profiles import choose_device, choose_profile, data_of, profile_on, settings
 from kdrep.run.stages import THREADS, run_stage
@@ -219,6 +219,9 @@ def begin(
     seeds_of_run = getattr(run.settings, "seeds", None)
     counted = f", {seeds_of_run} seed{'s' * (seeds_of_run > 1)}" if seeds_of_run else ""
     print(f"profile {profile}{counted}; {hardware}, {dtype_name(precision)} ({why_precision(precision, device)})")
+    time = minutes.of_profile(notebook, profile, precision, device, slower=1.0, count=minutes.REFERENCE_CORES)
+    if time == time:
+        print(f"{minutes.in_words(time)} on two cores of the reference machine; `make plan` says how long here")
     if profile != asked:
         print(f"Something stands in for data: the settings of {profile}, not of {asked} (KDREP_STANDIN=full insists)")
     if profile == "smoke":

@@ -156,7 +156,7 @@ OF_FULL_SIZE = {(claim, "FitNet 4", "test error") for claim in ("F1", "F2")}
 def test_notebooks_leave_nothing_on_the_cpu(name, tmp_path, monkeypatch):
     monkeypatch.setattr(notebook, "choose_device", lambda device: pretended.NAME)
     monkeypatch.setattr(notebook, "native_precision", lambda device: (torch.float32, ""))
-    monkeypatch.setattr(notebook.parallel, "beside", lambda jobs: 1)  # another process would not know the device
+    monkeypatch.setattr(notebook.parallel, "beside", lambda *_: 1)  # another process would not know the device
     names = {"display": display}  # as in a kernel
     with pretended.device():
         for number, cell in enumerate(nbformat.read(NOTEBOOKS / f"{name}.ipynb", 4).cells):
