@@ -28,7 +28,8 @@ class Minutes(NamedTuple):
 
 # In bfloat16 `thorough` was measured on the reference machine, and `quick` follows from its stages by the work that is
 # left; in float32 notebooks 00, 02 and 04 of `quick` were measured on another machine and scaled by the product, the
-# others by what those came to. The shares that more cores do not shorten come of `scheduled`, on eight cores.
+# others by what those came to. The shares that more cores do not shorten come of `scheduled` on eight cores for 00, 02
+# and 04 of `quick`, and are estimates for the others.
 MINUTES = {
     "smoke": {
         "00_distillation": Minutes(0.1, 0.1, 1.0),

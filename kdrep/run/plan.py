@@ -59,12 +59,11 @@ def make_plan(
     of one's own, minutes are in proportion, roughly."""
     steps = []
     for notebook, action in actions.items():
-        data = data_of(notebook, profile)
-        genuine = all(real[name] for name in data)
+        genuine = all(real[name] for name in data_of(notebook, profile))
         used = profile_on(profile, genuine)
         time = minutes.of_profile(notebook, used, precision, device, slower) if action == COMPUTED else 0.0
         usual = getattr(settings(notebook, used), "seeds", 1)
-        steps.append(Step(notebook, data, genuine, used, action, time * (seeds or usual) / usual))
+        steps.append(Step(notebook, data_of(notebook, used), genuine, used, action, time * (seeds or usual) / usual))
     return steps
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -49,17 +50,10 @@ def tell(path: Path, head: str, expected: Expected, stop: threading.Event, out: 
         while not stop.wait(EVERY[terminal]):
             read_reports(source, state)
             line = f"{head}: {doing(state)}{remaining(expected, (time.monotonic() - start) / 60)}"
-            out.write(f"\r\x1b[K{line[: columns() - 1]}" if terminal else line + "\n")
+            out.write(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}" if terminal else line + "\n")
             out.flush()
         if terminal:
             out.write("\r\x1b[K")
-
-
-def columns() -> int:
-    """Letters of a line on this terminal."""
-    with contextlib.suppress(OSError):
-        return os.get_terminal_size(2).columns
-    return 80
 
 
 def read_reports(source: TextIO, state: dict) -> None:
