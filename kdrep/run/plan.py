@@ -78,7 +78,7 @@ def as_lines(steps: list[Step], found: Mapping[str, Source], head: str) -> list[
             f"  {step.notebook:{width}}  {step.action}, settings of {step.profile}; {known or 'no data'}; {time}"
         )
     total = sum(step.minutes for step in steps)
-    known = "not yet known" if total != total else f"about {minutes.in_words(total)}"
+    known = "not yet known" if total != total else "about " * (total >= 1) + minutes.in_words(total)
     return [*lines, f"  {'all':{width}}  {known} on this machine, if it does nothing else"]
 
 
